@@ -1,0 +1,1 @@
+"""Frozen values and the backend contract. Standard library only."""

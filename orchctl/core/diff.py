@@ -1,0 +1,48 @@
+"""Field diff of two documents, as a list of changes with paths in the spec's words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from orchctl.core.plan import Change, Op
+
+_PLAIN_SEGMENT = re.compile(r"[A-Za-z_][\w-]*")
+
+
+def diff(before: Mapping[str, Any], after: Mapping[str, Any], *, restarts: Callable[[str], bool]) -> tuple[Change, ...]:
+    """Changes that turn ``before`` into ``after``, ordered by path; empty when they are equal.
+
+    ``restarts`` is the backend's answer to "does changing this path restart instances?". Mappings
+    are compared key by key; lists and scalars as one value.
+    """
+    return tuple(_changes("", before, after, restarts))
+
+
+def join(parent: str, segment: str) -> str:
+    """``env`` + ``LOG`` -> ``env.LOG``; ``files`` + ``/etc/x`` -> ``files[/etc/x]``."""
+    if not _PLAIN_SEGMENT.fullmatch(segment):
+        return f"{parent}[{segment}]"
+    return f"{parent}.{segment}" if parent else segment
+
+
+def _changes(
+    path: str, before: Mapping[str, Any], after: Mapping[str, Any], restarts: Callable[[str], bool]
+) -> list[Change]:
+    found: list[Change] = []
+    for key in sorted({*before, *after}):
+        here, old, new = join(path, key), before.get(key), after.get(key)
+        if old == new:
+            continue
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found += _changes(here, old, new, restarts)
+        else:
+            found.append(Change(path=here, op=_op(old, new), before=old, after=new, restarts=restarts(here)))
+    return found
+
+
+def _op(old: Any, new: Any) -> Op:
+    if old is None:
+        return Op.ADD
+    return Op.REMOVE if new is None else Op.UPDATE

@@ -1,0 +1,88 @@
+"""A backend under test, seen from outside."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from orchctl.core.backend import Backend
+from orchctl.core.context import Context
+from orchctl.core.service import Service
+from orchctl.engine.clock import Clock, SystemClock
+
+
+class Behaviour(StrEnum):
+    """How the instances of a test service behave; every world can make each of them, or says why not."""
+
+    GOOD = "good"
+    """Starts, answers HTTP on port ``http`` with the value of the variable ``GREETING``, stops on SIGTERM."""
+    CRASH = "crash"
+    """Prints ``boom: cannot start`` on stderr and exits with code 7 at once."""
+    NEVER_READY = "never_ready"
+    """Runs and never passes its readiness check."""
+    MISSING_IMAGE = "missing_image"
+    """Its image (or, for plain processes, its executable) does not exist."""
+    UNSCHEDULABLE = "unschedulable"
+    """No node can take it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """What really is there, read without the adapter under test.
+
+    ``exists``: a definition stands on the backend. ``running`` maps the id of every running process
+    or container of the service to its environment as the backend configured it. ``leftovers`` names every
+    object of the service that remains (definitions, generated objects, records, leases, files).
+    """
+
+    exists: bool
+    running: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    leftovers: tuple[str, ...] = ()
+
+
+class World(ABC):
+    """What the contract classes need of a backend. ``name`` stands in test ids and in the table of worlds."""
+
+    name: str
+    backend: Backend
+    context: Context
+    clock: Clock = SystemClock()
+
+    @abstractmethod
+    def service(self, behaviour: Behaviour = Behaviour.GOOD, *, name: str = "web", greeting: str = "one") -> Service:
+        """A service of this world: 2 replicas, one port ``http``, a quick readiness check where it behaves,
+        ``max_surge`` 1, ``max_unavailable`` 0, short ``min_ready``, drain 0, a deadline of at most 60 s.
+
+        ``greeting`` is the value of its variable GREETING, so that another greeting is another template.
+        Calls ``pytest.skip`` with the reason where the world cannot make the behaviour.
+        """
+
+    @abstractmethod
+    def truth(self, name: str) -> Truth:
+        """Read the backend without the adapter."""
+
+    @abstractmethod
+    def writes(self) -> int:
+        """Mutating requests that the backend received so far, store included."""
+
+    @abstractmethod
+    def requests(self) -> int:
+        """All requests that the backend received so far."""
+
+    @abstractmethod
+    def foreign(self, name: str) -> None:
+        """Create an object of the name that ``service(name=name)`` would get, not by orchctl; removed by ``clean``."""
+
+    @abstractmethod
+    def tamper(self, name: str) -> None:
+        """Change GREETING of the live definition to ``tampered`` behind orchctl's back."""
+
+    @abstractmethod
+    def kill_instance(self, name: str) -> None:
+        """Kill one running process of the service from outside."""
+
+    @abstractmethod
+    def clean(self) -> None:
+        """Remove everything the test made; the world is then as new."""
