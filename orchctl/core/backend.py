@@ -163,11 +163,12 @@ class Reader(ABC):
         ``since_ms`` is epoch time. An instance that has ended is readable while the backend keeps it."""
 
     @abstractmethod
-    def pin(self, image: str) -> str:
-        """The digest ("sha256:...") that ``image`` means now, or "" where this backend pins by itself or not at all."""
+    def pin(self, service: Service) -> str:
+        """The digest ("sha256:...") that ``service.image`` means now; "" where this backend does not pin, or when
+        the registry does not know the image (the rollout's verdict then names it)."""
 
     @abstractmethod
-    def has_secrets(self, service: Service) -> Sequence[SecretRef]:
+    def missing_secrets(self, service: Service) -> Sequence[SecretRef]:
         """The references of ``service`` into the backend's store that do NOT exist there."""
 
 

@@ -58,7 +58,8 @@ class NativeObject:
 class Plan:
     """Everything ``apply`` needs; JSON-able, so that it can be saved and refused when stale.
 
-    ``service`` is complete: replicas a number, image pinned, secret versions filled.
+    ``service`` is complete: replicas a number, image pinned, secret versions filled. ``written_replicas``
+    is what the spec says about the count; None = the live count stays.
     ``expect`` is the live object's version as the backend states it, opaque; "" = must not exist.
     ``base_revision`` is the newest revision seen while planning, 0 = none.
     """
@@ -68,6 +69,7 @@ class Plan:
     context: str
     template_hash: str
     spec_hash: str
+    written_replicas: int | None = None
     expect: str = ""
     base_revision: int = 0
     changes: tuple[Change, ...] = ()

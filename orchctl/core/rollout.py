@@ -9,9 +9,9 @@ from typing import Any
 
 class InstanceState(StrEnum):
     PENDING = "pending"
-    """Accepted, but not placed on a node yet."""
+    """Accepted, but no process yet: not placed on a node, or its image is being fetched."""
     STARTING = "starting"
-    """Placed: image pull, process start, or its readiness check not good yet."""
+    """Its process starts, or its readiness check is not good yet."""
     RUNNING = "running"
     """Its process runs and, where a readiness check exists, has passed it."""
     STOPPING = "stopping"
@@ -96,8 +96,8 @@ class Progress:
 class Handle:
     """What a waiter needs to go on, in this process or the next; stored in the journal as JSON.
 
-    ``ref`` is the backend's own identity of the written object; ``template_hash`` and ``replicas``
-    are the target.
+    ``ref`` is the backend's own identity of the written object, "" when the engine resumes without one
+    (adapters must poll without it); ``template_hash`` and ``replicas`` are the target.
     """
 
     backend: str

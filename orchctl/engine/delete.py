@@ -1,0 +1,64 @@
+"""Remove a service and everything orchctl made for it; wait until it is gone."""
+
+from __future__ import annotations
+
+from orchctl.core.backend import Live
+from orchctl.core.rollout import Handle, Outcome, OutcomeState
+from orchctl.engine import journal
+from orchctl.engine.operation import Limits, Operation, Write, operation, send
+from orchctl.engine.scale import owned
+from orchctl.engine.session import Session
+from orchctl.engine.wait import wait_until_gone
+from orchctl.errors import NotFound
+
+
+def delete(session: Session, namespace: str, name: str, limits: Limits, *, keep_history: bool = False) -> Outcome:
+    """Workload first, then generated objects, records, evidence and the lease itself.
+
+    A killed delete is finished by the next one, also when only the records are left. NotFound when
+    there is neither a service nor a record of it.
+    """
+    _refuse_unknown(session, namespace, name)
+    with operation(session, namespace, name, "delete", limits) as op:
+        live = op.live()
+        if live is not None:
+            _remove_workload(op, owned(live, name, namespace), limits)
+        if live is not None and not limits.wait:
+            return Outcome(service=name, state=OutcomeState.IN_PROGRESS, duration_ms=session.elapsed_ms())
+        op.step("prune", "removing what was generated")
+        kept = [r.revision.service for r in op.records.newest_first()] if keep_history else []
+        op.writer.prune(namespace, name, kept)
+        if not keep_history:
+            op.fence()
+            op.records.remove_all()
+            journal.forget(session.context, namespace=namespace, name=name)
+        op.step("deleted", "deleted")
+        op.lease.remove()
+    return Outcome(service=name, state=OutcomeState.DELETED, duration_ms=session.elapsed_ms())
+
+
+def _refuse_unknown(session: Session, namespace: str, name: str) -> None:
+    """Before a lease is made for a service that does not exist."""
+    if session.reader.live(namespace, [name]) or session.store.list(f"{namespace}/{name}/"):
+        return
+    raise NotFound(f"there is no service {name!r} in namespace {namespace!r}", hint="see what there is: orchctl status")
+
+
+def _remove_workload(op: Operation, live: Live, limits: Limits) -> None:
+    gone = Handle(
+        backend=op.session.backend.name, namespace=op.namespace, service=op.name, template_hash="", replicas=0
+    )
+
+    def arrived(now: Live | None) -> Handle | None:
+        return gone if now is None else None
+
+    def unmoved(now: Live | None) -> bool:
+        """Whatever changed meanwhile, it is to be removed."""
+        return now is not None and now.owned
+
+    def apply(expect: str) -> Handle:
+        return op.writer.delete(op.namespace, op.name, expect=expect)
+
+    handle = send(op, Write(send=apply, arrived=arrived, unmoved=unmoved), live.expect, "delete")
+    if limits.wait:
+        wait_until_gone(op.session, handle, lease=op.lease, give_up_at=op.give_up_at)

@@ -1,0 +1,259 @@
+"""Deploy one service: plan, lease, record, apply, wait, record; roll back when it fails.
+
+Re-running after a kill at any point converges: a pending record of the same template is adopted, any
+other is marked as interrupted, and what already stands on the backend is not sent again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from orchctl import __version__
+from orchctl.core.backend import Live
+from orchctl.core.codec import canonical_json
+from orchctl.core.document import spec_hash
+from orchctl.core.plan import Plan
+from orchctl.core.revision import Recorded, Revision, RevisionStatus
+from orchctl.core.rollout import EventKind, Failure, Handle, Outcome, OutcomeState
+from orchctl.core.service import OnFailure, Service
+from orchctl.engine import evidence
+from orchctl.engine.history import newest_with
+from orchctl.engine.operation import Limits, Operation, Write, operation, quietly, send
+from orchctl.engine.plan import Planned, plan_one
+from orchctl.engine.session import Session
+from orchctl.engine.verdict import State
+from orchctl.engine.wait import Waited, wait
+from orchctl.errors import OrchctlError, RolledBack, RolloutFailed, StalePlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeployOptions:
+    """``saved`` is a plan made earlier: refused when the backend moved since. ``rollback_of`` and
+    ``replicas`` are set by ``rollback``: the revision repeated, and the count to keep."""
+
+    limits: Limits = field(default_factory=Limits)
+    reason: str = ""
+    strict: bool = False
+    saved: Plan | None = None
+    rollback_of: int = 0
+    replicas: int | None = None
+
+
+def deploy(session: Session, service: Service, options: DeployOptions) -> Outcome:
+    """Make ``service`` run and say how it ended. Looks first; when nothing changes, nothing is locked or written."""
+    before = _plan(session, service, options)
+    if before.is_unchanged:
+        _refuse_stale(before, options)
+        return _outcome(session, before, OutcomeState.UNCHANGED, before.plan.base_revision)
+    with operation(session, service.namespace, service.name, "deploy", options.limits) as op:
+        planned = _plan(session, service, options)
+        _refuse_stale(planned, options)
+        if planned.is_unchanged:  # the other deployer, for whom we waited, did the same
+            return _outcome(session, planned, OutcomeState.UNCHANGED, planned.plan.base_revision)
+        return _roll_out(op, planned, options)
+
+
+def _plan(session: Session, service: Service, options: DeployOptions) -> Planned:
+    written = service if options.replicas is None else service.sized(options.replicas)
+    planned = plan_one(session, written, strict=options.strict)
+    if options.replicas is None:
+        return planned
+    # A rollback keeps a count set by hand, but records what the old spec said about it.
+
+    pinned = replace(planned.plan.service, replicas=service.replicas)
+    return replace(planned, plan=replace(planned.plan, written_replicas=service.replicas, spec_hash=spec_hash(pinned)))
+
+
+def _refuse_stale(planned: Planned, options: DeployOptions) -> None:
+    saved = options.saved
+    if saved is None:
+        return
+    now = planned.plan
+    if (saved.expect, saved.base_revision, saved.changes) != (now.expect, now.base_revision, now.changes):
+        raise StalePlan(
+            f"the saved plan for {now.service.name!r} is stale: the service changed since the plan was made",
+            hint="make a new plan with: orchctl plan --out FILE",
+        )
+
+
+def _roll_out(op: Operation, planned: Planned, options: DeployOptions) -> Outcome:
+    recorded = _claim(op, planned, options)
+    handle = _apply(op, planned, recorded)
+    if not options.limits.wait:
+        return _outcome(op.session, planned, OutcomeState.IN_PROGRESS, recorded.revision.number)
+    waited = wait(op.session, handle, planned.plan.service, lease=op.lease, give_up_at=op.give_up_at)
+    if waited.verdict.state is State.GOOD:
+        _finish_good(op, planned, recorded)
+        return _outcome(op.session, planned, OutcomeState.CONVERGED, recorded.revision.number)
+    return _finish_bad(op, planned, recorded, handle, waited)
+
+
+def _claim(op: Operation, planned: Planned, options: DeployOptions) -> Recorded:
+    """The pending record of this rollout: adopted from a killed run of the same, or new."""
+    newest = planned.newest
+    plan = planned.plan
+    if newest is not None and newest.status is RevisionStatus.PENDING:
+        same = (newest.revision.template_hash, newest.revision.spec_hash) == (plan.template_hash, plan.spec_hash)
+        if same and newest.revision.replicas == plan.service.replicas:
+            op.step("adopt", f"revision {newest.revision.number} was interrupted; going on with it")
+            return newest
+        op.fence()
+        op.records.mark(newest, RevisionStatus.FAILED, "interrupted")
+    revision = _revision(op, planned, options, number=plan.base_revision + 1)
+    ran = planned.live.replicas if planned.live else 0
+    op.fence()
+    recorded = op.records.create(revision, {"token": op.session.holder.token, "ran": str(ran)})
+    op.step("record", f"revision {revision.number}", {"number": revision.number, "template": revision.template_hash})
+    return recorded
+
+
+def _revision(op: Operation, planned: Planned, options: DeployOptions, *, number: int) -> Revision:
+    plan, session = planned.plan, op.session
+    deployed = newest_with(planned.records, RevisionStatus.DEPLOYED)
+    rendered = [{"kind": o.kind, "name": o.name, "body": o.body} for o in session.backend.render(plan.service)]
+    return Revision(
+        number=number,
+        service=replace(plan.service, replicas=plan.written_replicas),
+        template_hash=plan.template_hash,
+        spec_hash=plan.spec_hash,
+        replicas=plan.service.replicas or 0,
+        created_at=session.clock.wall(),
+        created_by=session.holder.name,
+        reason=options.reason,
+        rollback_of=options.rollback_of,
+        parent=deployed.revision.number if deployed else 0,
+        rendered=canonical_json(rendered),
+        orchctl_version=__version__,
+    )
+
+
+def _apply(op: Operation, planned: Planned, recorded: Recorded) -> Handle:
+    """Send the definition, unless it already stands there (a killed run had got that far)."""
+    plan, number = planned.plan, recorded.revision.number
+    if plan.is_empty:
+        return _handle(plan)
+    projected = dict(op.session.backend.project(plan.service))
+
+    def arrived(live: Live | None) -> Handle | None:
+        there = live is not None and live.template_hash == plan.template_hash and dict(live.document) == projected
+        return _handle(plan) if there else None
+
+    def unmoved(live: Live | None) -> bool:
+        then = planned.live
+        return (live is None) == (then is None) and (live is None or then is None or live.document == then.document)
+
+    def apply(expect: str) -> Handle:
+        return op.writer.apply(replace(plan, expect=expect), revision=number, secrets=planned.secrets)
+
+    return send(op, Write(send=apply, arrived=arrived, unmoved=unmoved), plan.expect, f"apply revision {number}")
+
+
+def _handle(plan: Plan) -> Handle:
+    return Handle(
+        backend=plan.backend,
+        namespace=plan.service.namespace,
+        service=plan.service.name,
+        template_hash=plan.template_hash,
+        replicas=plan.service.replicas or 0,
+    )
+
+
+def _finish_good(op: Operation, planned: Planned, recorded: Recorded) -> None:
+    """Former first: a kill in between leaves a pending record, which the next run finishes."""
+    for former in planned.records:
+        if former.status is RevisionStatus.DEPLOYED and former.revision.number != recorded.revision.number:
+            op.fence()
+            op.records.mark(former, RevisionStatus.SUPERSEDED)
+    op.fence()
+    op.records.mark(recorded, RevisionStatus.DEPLOYED)
+    op.step("recorded", f"revision {recorded.revision.number} is deployed")
+    quietly(lambda: _prune(op), op, "old revisions were not pruned")
+
+
+def _prune(op: Operation) -> None:
+    kept = op.records.prune()
+    op.writer.prune(op.namespace, op.name, [r.revision.service for r in kept])
+
+
+def _finish_bad(op: Operation, planned: Planned, recorded: Recorded, handle: Handle, waited: Waited) -> Outcome:
+    number = recorded.revision.number
+    failures = _keep_evidence(op, number, waited)
+    op.fence()
+    failed = op.records.mark(recorded, RevisionStatus.FAILED, evidence.summary(failures))
+    op.step("failed", f"revision {number} failed: {evidence.summary(failures)}", {"number": number})
+    good = newest_with(planned.records, RevisionStatus.DEPLOYED)
+    if planned.plan.service.rollout.on_failure is OnFailure.ROLLBACK and good is not None:
+        return _go_back(op, planned, failed, good, failures)
+    quietly(lambda: op.writer.pause(handle), op, "the rollout could not be paused")
+    text = f"revision {number} failed and was left as it is"
+    if good is None:
+        text += "; there is no earlier good revision to go back to"
+    return _failed(op.session, planned, number, text, failures)
+
+
+def _keep_evidence(op: Operation, number: int, waited: Waited) -> tuple[Failure, ...]:
+    """First thing after a bad verdict: what is rolled back is gone."""
+    failures = evidence.collect(op.session, op.namespace, op.name, waited.verdict.culprits)
+    for failure in failures:
+        op.session.tell(EventKind.PROBLEM, op.name, f"{failure.kind.value}: {failure.message}")
+    evidence.keep(op.session, op.namespace, op.name, revision=number, progress=waited.progress, failures=failures)
+    return failures
+
+
+def _go_back(op: Operation, planned: Planned, failed: Recorded, good: Recorded, failures: Sequence[Failure]) -> Outcome:
+    """Deploy the last good revision again, as a new one, with the count that ran before."""
+    bad, target = failed.revision.number, good.revision.number
+    op.step("rollback", f"rolling back to revision {target}", {"to": target})
+    try:
+        waited, back = _redeploy(op, good, ran=failed.extra.get("ran", ""))
+    except OrchctlError as error:
+        text = f"revision {bad} failed, and the rollback to revision {target} failed too: {error}"
+        return _failed(op.session, planned, bad, text, failures)
+    if waited.verdict.state is not State.GOOD:
+        again = _keep_evidence(op, back.revision.number, waited)
+        op.records.mark(back, RevisionStatus.FAILED, evidence.summary(again))
+        text = f"revision {bad} failed, and so did the rollback to revision {target}: {evidence.summary(again)}"
+        return _failed(op.session, planned, bad, text, [*failures, *again])
+    quietly(lambda: op.records.mark(failed, RevisionStatus.ROLLED_BACK), op, "the failed revision was not marked")
+    return Outcome(
+        service=op.name,
+        state=OutcomeState.ROLLED_BACK,
+        revision=back.revision.number,
+        exit_code=RolledBack.exit_code,
+        error_code=RolledBack.code,
+        duration_ms=op.session.elapsed_ms(),
+        message=f"revision {bad} failed; revision {target} runs again, as revision {back.revision.number}",
+        hint=f"see the cause with: orchctl why {op.name}",
+        failures=tuple(failures),
+    )
+
+
+def _redeploy(op: Operation, good: Recorded, *, ran: str) -> tuple[Waited, Recorded]:
+    service, count = good.revision.service, int(ran) if ran.isdigit() and int(ran) > 0 else good.revision.replicas
+    options = DeployOptions(rollback_of=good.revision.number, replicas=count, reason="automatic rollback")
+    planned = _plan(op.session, service, options)
+    recorded = _claim(op, planned, options)
+    handle = _apply(op, planned, recorded)
+    waited = wait(op.session, handle, planned.plan.service, lease=op.lease, give_up_at=None)
+    if waited.verdict.state is State.GOOD:
+        _finish_good(op, planned, recorded)
+    return waited, recorded
+
+
+def _outcome(session: Session, planned: Planned, state: OutcomeState, revision: int) -> Outcome:
+    return Outcome(service=planned.plan.service.name, state=state, revision=revision, duration_ms=session.elapsed_ms())
+
+
+def _failed(session: Session, planned: Planned, revision: int, text: str, failures: Sequence[Failure]) -> Outcome:
+    return Outcome(
+        service=planned.plan.service.name,
+        state=OutcomeState.FAILED,
+        revision=revision,
+        exit_code=RolloutFailed.exit_code,
+        error_code=RolloutFailed.code,
+        duration_ms=session.elapsed_ms(),
+        message=text,
+        hint=f"see the cause with: orchctl why {planned.plan.service.name}",
+        failures=tuple(failures),
+    )

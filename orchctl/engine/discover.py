@@ -1,0 +1,18 @@
+"""Where a service can be reached now."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from orchctl.core.endpoint import Endpoint
+from orchctl.engine.history import Records
+from orchctl.engine.session import Session
+from orchctl.engine.status import revision_of
+
+
+def discover(session: Session, namespace: str, name: str) -> list[Endpoint]:
+    """Every endpoint with its revision, ready ones first, in a stable order. NotFound when there is no such service."""
+    found = session.reader.endpoints(namespace, name)
+    records = Records(session.store, namespace, name).newest_first()
+    named = [replace(e, revision=revision_of(e.template_hash, records) if e.template_hash else 0) for e in found]
+    return sorted(named, key=lambda e: (not e.ready, e.port_name, e.instance, e.host, e.port))

@@ -1,0 +1,77 @@
+"""What there is to know about a failure, collected before anything is undone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from orchctl.core.codec import to_plain
+from orchctl.core.rollout import Failure, Instance, Progress
+from orchctl.engine import journal
+from orchctl.engine.session import Session
+from orchctl.engine.verdict import Culprit
+from orchctl.errors import OrchctlError
+
+_LOG_LINES = 20
+_LONGEST_LINE = 500
+_INSTANCES_READ = 3  # one crash is like the other; three show whether they are
+
+
+def collect(session: Session, namespace: str, name: str, culprits: Sequence[Culprit]) -> tuple[Failure, ...]:
+    """One Failure for each distinct problem, with the last lines of its first instances' output."""
+    grouped: dict[tuple[str, str], list[Culprit]] = {}
+    for culprit in culprits:
+        grouped.setdefault((culprit.problem.kind.value, culprit.problem.message), []).append(culprit)
+    return tuple(_failure(session, namespace, name, group) for group in grouped.values())
+
+
+def keep(
+    session: Session, namespace: str, name: str, *, revision: int, progress: Progress, failures: Sequence[Failure]
+) -> None:
+    """Write it under the state directory; ``why`` reads it from there."""
+    journal.write_evidence(
+        session.context,
+        namespace=namespace,
+        name=name,
+        revision=revision,
+        document={"at": session.clock.wall(), "failures": to_plain(failures), "progress": to_plain(progress)},
+    )
+
+
+def summary(failures: Sequence[Failure]) -> str:
+    """One line: the first failure, and how many more there are."""
+    if not failures:
+        return ""
+    first = failures[0]
+    last_words = f": {first.logs[-1].strip()}" if first.logs else ""
+    more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+    return f"{first.kind.value}: {first.message}{last_words}{more}"
+
+
+def _failure(session: Session, namespace: str, name: str, group: Sequence[Culprit]) -> Failure:
+    problem, instances = group[0].problem, [c.instance for c in group if c.instance]
+    first = instances[0] if instances else None
+    return Failure(
+        kind=problem.kind,
+        message=problem.message,
+        instance=first.id if first else "",
+        node=first.node if first else "",
+        exit_code=problem.exit_code,
+        logs=_first_output(session, namespace, name, instances[:_INSTANCES_READ]),
+        count=len(group),
+    )
+
+
+def _first_output(session: Session, namespace: str, name: str, instances: Sequence[Instance]) -> tuple[str, ...]:
+    for instance in instances:
+        if lines := _tail(session, namespace, name, instance.log_id or instance.id):
+            return lines
+    return ()
+
+
+def _tail(session: Session, namespace: str, name: str, instance: str) -> tuple[str, ...]:
+    """The last lines; nothing when they cannot be read: evidence must not hide the failure itself."""
+    try:
+        lines = session.reader.logs(namespace, name, instance=instance, tail=_LOG_LINES)
+        return tuple(line.text[:_LONGEST_LINE] for line in lines)[-_LOG_LINES:]
+    except OrchctlError:
+        return ()

@@ -1,0 +1,92 @@
+"""What an operation was about to do, on disk before it is sent.
+
+One file per operation, one JSON line per step, each fsynced. The backend's records decide what the
+next run does; the journal tells a person what the killed run had reached, and holds the evidence of
+failures.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from orchctl.core.context import Context
+
+_KEPT_OPERATIONS = 50
+
+
+class Journal:
+    """An open operation's log. ``step`` returns only when the line is on disk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        _fsync_directory(path.parent)
+
+    def step(self, name: str, at: str, facts: Mapping[str, Any] | None = None) -> None:
+        """Write one step: intent, sent, confirmed ... ``facts`` are plain JSON values, never secrets."""
+        line = json.dumps({"step": name, "at": at, **(facts or {})}, ensure_ascii=False) + "\n"
+        os.write(self._fd, line.encode("utf-8"))
+        os.fsync(self._fd)
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+def open_journal(context: Context, *, namespace: str, name: str, verb: str, token: str, at: str) -> Journal:
+    """Start the journal of one operation and drop the oldest beyond the last fifty of the context."""
+    directory = context.state_dir / "journal" / context.name
+    stamp = at.replace(":", "").replace("-", "")
+    journal = Journal(directory / f"{stamp}-{verb}-{namespace}-{name}-{token[:8]}.jsonl")
+    for old in sorted(directory.glob("*.jsonl"))[:-_KEPT_OPERATIONS]:
+        old.unlink(missing_ok=True)
+    return journal
+
+
+def write_evidence(context: Context, *, namespace: str, name: str, revision: int, document: Mapping[str, Any]) -> Path:
+    """Keep what was known about a failed revision, whole, before anything is undone."""
+    directory = context.state_dir / "evidence" / context.name / namespace / name
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = directory / f"r{revision}.json"
+    temporary = path.with_suffix(".tmp")
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        json.dump(document, file, ensure_ascii=False, indent=2)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    _fsync_directory(directory)
+    return path
+
+
+def read_evidence(context: Context, *, namespace: str, name: str, revision: int) -> Mapping[str, Any] | None:
+    """What ``write_evidence`` kept on this machine, or None."""
+    path = context.state_dir / "evidence" / context.name / namespace / name / f"r{revision}.json"
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def forget(context: Context, *, namespace: str, name: str) -> None:
+    """Remove a deleted service's evidence."""
+    directory = context.state_dir / "evidence" / context.name / namespace / name
+    for path in directory.glob("r*.json"):
+        path.unlink(missing_ok=True)
+    for empty in (directory, directory.parent, directory.parent.parent, directory.parent.parent.parent):
+        try:
+            empty.rmdir()
+        except OSError:
+            return
+
+
+def _fsync_directory(directory: Path) -> None:
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,172 @@
+"""The frame of every writing verb: lease, journal, writer; all given back whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from orchctl.core.backend import Live, Writer
+from orchctl.core.rollout import EventKind, Handle
+from orchctl.engine.history import Records
+from orchctl.engine.journal import Journal, open_journal
+from orchctl.engine.lease import Lease, LeaseInfo, acquire
+from orchctl.engine.session import Session
+from orchctl.errors import Conflict, OrchctlError, OutcomeUnknown, StalePlan, Unreachable
+
+LOCK_TIMEOUT_MS = 300_000
+_STALE_TRIES = 8
+_READ_BACK_S = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long an operation may take. ``timeout_ms`` None = as long as the rollout's own deadline."""
+
+    timeout_ms: int | None = None
+    lock_timeout_ms: int = LOCK_TIMEOUT_MS
+    wait: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One verb at work on one service, under its lease."""
+
+    session: Session
+    namespace: str
+    name: str
+    lease: Lease
+    writer: Writer
+    records: Records
+    journal: Journal
+    give_up_at: float | None
+
+    def step(self, name: str, text: str, facts: Mapping[str, Any] | None = None) -> None:
+        """Journal it, then say it."""
+        self.journal.step(name, self.session.clock.wall(), facts)
+        self.session.tell(EventKind.STEP, self.name, text)
+
+    def live(self) -> Live | None:
+        """The definition as it is now."""
+        return self.session.reader.live(self.namespace, [self.name]).get(self.name)
+
+    def fence(self) -> None:
+        """Before a write to the store."""
+        self.lease.check()
+
+
+@contextmanager
+def operation(session: Session, namespace: str, name: str, verb: str, limits: Limits) -> Iterator[Operation]:
+    """Take the lease (waiting for another holder up to ``lock_timeout_ms``) and open the journal."""
+    give_up_at = None if limits.timeout_ms is None else session.clock.now() + limits.timeout_ms / 1000
+
+    def waiting(other: LeaseInfo) -> None:
+        session.tell(EventKind.WAITING, name, f"waiting for {other}")
+
+    lease = acquire(
+        session.store,
+        namespace=namespace,
+        name=name,
+        holder=session.holder,
+        clock=session.clock,
+        timeout_ms=limits.lock_timeout_ms,
+        on_wait=waiting,
+    )
+    try:
+        journal = open_journal(
+            session.context,
+            namespace=namespace,
+            name=name,
+            verb=verb,
+            token=session.holder.token,
+            at=session.clock.wall(),
+        )
+        try:
+            yield Operation(
+                session=session,
+                namespace=namespace,
+                name=name,
+                lease=lease,
+                writer=session.connection.writer(lease),
+                records=Records(session.store, namespace, name),
+                journal=journal,
+                give_up_at=give_up_at,
+            )
+        finally:
+            journal.close()
+    finally:
+        lease.release()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """A conditional write of a service's definition, and how to tell that it arrived.
+
+    ``send`` makes it conditional on the version given. ``arrived`` looks at a live definition.
+    ``unmoved`` says that somebody's change since our read left alone what we are about to change.
+    """
+
+    send: Callable[[str], Handle]
+    arrived: Callable[[Live | None], Handle | None]
+    unmoved: Callable[[Live | None], bool]
+
+
+def send(op: Operation, write: Write, expect: str, what: str) -> Handle:
+    """Send once; read back when the answer was lost; re-read and go on when only the version moved.
+
+    Swarm's own updater moves the version during a rollout (moby/swarmkit#1379), so a moved version alone
+    is no conflict. Conflict when our own fields changed meanwhile.
+    """
+    for attempt in range(_STALE_TRIES):
+        op.step("intent", what, {"expect": expect, "attempt": attempt})
+        try:
+            handle = write.send(expect)
+        except StalePlan as stale:
+            live = op.live()
+            if done := write.arrived(live):
+                handle = done
+            elif write.unmoved(live):
+                expect = live.expect if live else ""
+                op.session.clock.sleep(0.05 * (attempt + 1))
+                continue
+            else:
+                raise Conflict(
+                    f"service {op.name!r} was changed by somebody else since it was read: {stale}",
+                    hint="look at the difference with: orchctl plan",
+                ) from stale
+        except OutcomeUnknown as unknown:
+            live = _read_back(op, unknown)
+            found = write.arrived(live)
+            if found is None and (live.expect if live else "") == expect:
+                continue  # nothing arrived: what we read is still what stands
+            if found is None:
+                raise
+            handle = found
+        op.step("confirmed", f"{what}: sent", {"ref": handle.ref, "template_hash": handle.template_hash})
+        return handle
+    raise StalePlan(
+        f"service {op.name!r} keeps changing on the backend; gave up after {_STALE_TRIES} attempts",
+        hint="see who else writes to it, then run the same command again",
+    )
+
+
+def _read_back(op: Operation, unknown: OutcomeUnknown) -> Live | None:
+    """The definition after a lost answer, however often it takes within half a minute."""
+    clock = op.session.clock
+    until = clock.now() + _READ_BACK_S
+    while True:
+        try:
+            return op.live()
+        except Unreachable as error:
+            if clock.now() >= until:
+                raise unknown from error
+            clock.sleep(0.5)
+
+
+def quietly(action: Callable[[], object], op: Operation, text: str) -> None:
+    """Tidy up after the result is known: an error is told and does not change the result."""
+    try:
+        action()
+    except OrchctlError as error:
+        op.session.tell(EventKind.PROBLEM, op.name, f"{text}: {error}")

@@ -1,0 +1,172 @@
+"""What would change: the resolved spec against the live definition and the records.
+
+Reads only. One look at the backend serves any number of services.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from orchctl.core.backend import Live, Secrets
+from orchctl.core.diff import diff
+from orchctl.core.document import spec_hash, template_hash
+from orchctl.core.plan import Change, Issue, Plan, Policy
+from orchctl.core.revision import Recorded, RevisionStatus
+from orchctl.core.service import Service
+from orchctl.engine import secrets as secret_providers
+from orchctl.engine.history import Records, load_namespace
+from orchctl.engine.session import Session
+from orchctl.errors import ForeignObject, UnsupportedFeature, UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A plan with what it was made from. ``secrets`` never leaves memory."""
+
+    plan: Plan
+    live: Live | None
+    records: Sequence[Recorded]
+    secrets: Secrets = field(default_factory=dict, repr=False)
+
+    @property
+    def newest(self) -> Recorded | None:
+        return self.records[0] if self.records else None
+
+    @property
+    def is_unchanged(self) -> bool:
+        """The backend already runs exactly this, and the newest record says that it was deployed."""
+        newest = self.newest
+        return (
+            self.plan.is_empty
+            and newest is not None
+            and newest.status is RevisionStatus.DEPLOYED
+            and newest.revision.template_hash == self.plan.template_hash
+            and newest.revision.spec_hash == self.plan.spec_hash
+        )
+
+
+def check_all(session: Session, services: Sequence[Service], *, strict: bool) -> dict[str, tuple[Issue, ...]]:
+    """Every service's issues by name, offline. UnsupportedFeature when any must be refused."""
+    found: dict[str, tuple[Issue, ...]] = {}
+    for service in services:
+        issues = (*session.backend.check(service), *_needs_issues(service))
+        refused = [(i.path, i.message) for i in issues if i.policy is Policy.REJECT or strict]
+        if refused:
+            raise UnsupportedFeature(service.name, session.backend.name, refused)
+        found[service.name] = tuple(issues)
+    return found
+
+
+def plan_services(session: Session, services: Sequence[Service], *, strict: bool = False) -> list[Planned]:
+    """Plans in the order given. All services must be of one namespace."""
+    issues = check_all(session, services, strict=strict)
+    namespace = services[0].namespace
+    live = session.reader.live(namespace, [s.name for s in services])
+    records, _ = load_namespace(session.store, namespace)
+    return [
+        plan_against(session, s, live.get(s.name), records.get(s.name, []), issues=issues[s.name]) for s in services
+    ]
+
+
+def plan_one(session: Session, service: Service, *, strict: bool = False) -> Planned:
+    """The plan of one service, from a fresh look."""
+    issues = check_all(session, [service], strict=strict)[service.name]
+    live = session.reader.live(service.namespace, [service.name]).get(service.name)
+    records = Records(session.store, service.namespace, service.name).newest_first()
+    return plan_against(session, service, live, records, issues=issues)
+
+
+def plan_against(
+    session: Session, written: Service, live: Live | None, records: Sequence[Recorded], *, issues: Sequence[Issue] = ()
+) -> Planned:
+    """The plan of ``written`` against one look at the backend; ForeignObject when the object is not ours."""
+    backend = session.backend
+    if live is not None and not live.owned:
+        raise ForeignObject(
+            f"{backend.name} already has an object for {written.name!r} in namespace {written.namespace!r} "
+            "that was not made by orchctl",
+            hint="rename the service, use another namespace, or remove the object first",
+        )
+    resolved, values = secret_providers.resolve(written, environ=os.environ, state_dir=session.context.state_dir)
+    _check_store_secrets(session, resolved)
+    pinned = replace(resolved, image_digest=_digest(session, resolved, records))
+    replicas = wanted_replicas(pinned, live)
+    sized = pinned.sized(replicas)
+    changes = diff(live.document if live else {}, backend.project(sized), restarts=backend.restarts)
+    plan = Plan(
+        service=sized,
+        written_replicas=written.replicas,
+        backend=backend.name,
+        context=session.context.name,
+        template_hash=template_hash(pinned, backend.name),
+        spec_hash=spec_hash(pinned),
+        expect=live.expect if live else "",
+        base_revision=records[0].revision.number if records else 0,
+        changes=changes if live else _creation(changes),
+        issues=tuple(issues),
+        notes=_scale_notes(live, replicas, records),
+    )
+    return Planned(plan=plan, live=live, records=records, secrets=values)
+
+
+def wanted_replicas(service: Service, live: Live | None) -> int:
+    """The count to send (engine.md section 2): as written, or the live count inside the bounds."""
+    if service.replicas is not None:
+        return service.replicas
+    if service.scaling is not None:
+        count = live.replicas if live else service.scaling.min
+        return max(service.scaling.min, min(service.scaling.max, count))
+    return live.replicas if live else 1
+
+
+def _creation(changes: Sequence[Change]) -> tuple[Change, ...]:
+    """Nothing runs yet, so nothing restarts."""
+    return tuple(replace(c, restarts=False) for c in changes)
+
+
+def _digest(session: Session, service: Service, records: Sequence[Recorded]) -> str:
+    """What the image is pinned to: asked once per image reference, and each time for one that is meant to move.
+
+    A tag is pinned when it first appears in the spec and stays so until the reference changes; ``latest``, or no tag
+    at all, says "whatever is newest", so it is asked for at every deploy.
+    """
+    if not service.image or "@" in service.image:
+        return ""
+    if service.image_digest:  # a kept revision: rolled back to exactly what ran
+        return service.image_digest
+    tag = service.image.rpartition("/")[2].partition(":")[2]
+    if tag not in ("", "latest"):
+        for recorded in records:
+            if recorded.revision.service.image == service.image and recorded.revision.service.image_digest:
+                return recorded.revision.service.image_digest
+        newest = records[0] if records else None
+        if newest and newest.status is RevisionStatus.DEPLOYED and newest.revision.service.image == service.image:
+            return ""  # it runs unpinned, as this backend or this registry allows
+    return session.reader.pin(service)
+
+
+def _check_store_secrets(session: Session, service: Service) -> None:
+    if not any(not ref.source for _, ref in secret_providers.references(service)):
+        return
+    missing = session.reader.missing_secrets(service)
+    if missing:
+        names = ", ".join(sorted(f"{m.name}/{m.key}" if m.key else m.name for m in missing))
+        raise UsageError(
+            f"service {service.name!r} refers to secrets that {session.backend.name} does not have: {names}",
+            hint="create them there first, or use a provider: env:NAME, file:PATH or exec:COMMAND",
+        )
+
+
+def _scale_notes(live: Live | None, replicas: int, records: Sequence[Recorded]) -> tuple[str, ...]:
+    newest = records[0] if records else None
+    if live is None or newest is None or live.replicas == replicas or newest.replicas_override != live.replicas:
+        return ()
+    return (f"replicas {live.replicas} -> {replicas}: scaled by hand, {newest.override_by}",)
+
+
+def _needs_issues(service: Service) -> list[Issue]:
+    text = "used for the order of deployment and recorded; the version is not compared with what runs"
+    constrained: Mapping[str, str] = {k: v for k, v in service.needs.items() if v and v != "*"}
+    return [Issue(path=f"needs.{name}", policy=Policy.WARN, message=text) for name in constrained]

@@ -1,0 +1,66 @@
+"""Go back to a kept revision: an ordinary deploy of its spec, as a new revision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchctl.core.backend import Live
+from orchctl.core.revision import Recorded, RevisionStatus
+from orchctl.core.rollout import Outcome
+from orchctl.engine.deploy import DeployOptions, deploy
+from orchctl.engine.history import Records, newest_with, numbered
+from orchctl.engine.operation import Limits
+from orchctl.engine.plan import Planned, plan_one
+from orchctl.engine.session import Session
+from orchctl.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollback:
+    """Where ``rollback`` would go: the revision, the plan, and the count it keeps."""
+
+    target: Recorded
+    planned: Planned
+    replicas: int
+
+
+def plan_rollback(session: Session, namespace: str, name: str, *, to: int | None = None) -> Rollback:
+    """What going back to revision ``to`` would change; default: the last good one before the present."""
+    records = Records(session.store, namespace, name).newest_first()
+    target = numbered(records, to) if to is not None else previous_good(records, name)
+    live = session.reader.live(namespace, [name]).get(name)
+    replicas = kept_count(target, live, newest_with(records, RevisionStatus.DEPLOYED))
+    planned = plan_one(session, target.revision.service.sized(replicas))
+    return Rollback(target=target, planned=planned, replicas=replicas)
+
+
+def rollback(session: Session, where: Rollback, limits: Limits, *, reason: str = "") -> Outcome:
+    """Do it; the outcome of an ordinary deploy."""
+    options = DeployOptions(
+        limits=limits, reason=reason, rollback_of=where.target.revision.number, replicas=where.replicas
+    )
+    return deploy(session, where.target.revision.service, options)
+
+
+def previous_good(records: Sequence[Recorded], name: str) -> Recorded:
+    """After a failure that was left as it is: the deployed revision. Else: the one deployed before."""
+    if records and records[0].status in (RevisionStatus.FAILED, RevisionStatus.PENDING):
+        good = newest_with(records, RevisionStatus.DEPLOYED)
+    else:
+        good = newest_with(records, RevisionStatus.SUPERSEDED)
+    if good is None:
+        raise NotFound(
+            f"service {name!r} has no earlier good revision to go back to", hint=f"see: orchctl history {name}"
+        )
+    return good
+
+
+def kept_count(recorded: Recorded, live: Live | None, deployed: Recorded | None) -> int:
+    """The count a rollback to ``recorded`` keeps: a live count that somebody set by hand, else the recorded one.
+
+    Set by hand = it differs from what the deployed revision sent.
+    """
+    if live is not None and deployed is not None and live.replicas != deployed.revision.replicas and live.replicas:
+        return live.replicas
+    return recorded.revision.replicas

@@ -1,0 +1,47 @@
+"""Everything an operation needs from outside, in one value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from orchctl.core.backend import Backend, Connection, Reader
+from orchctl.core.context import Context
+from orchctl.core.rollout import Event, EventKind, Progress
+from orchctl.core.store import Store
+from orchctl.engine.clock import Clock
+from orchctl.engine.holder import Holder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One command's view of one context.
+
+    ``say`` receives Events and must be callable from several threads. ``started`` is the clock's
+    reading at the start of the command. Workers of a wave get a Session with a Connection of
+    their own.
+    """
+
+    backend: Backend
+    context: Context
+    connection: Connection
+    clock: Clock
+    holder: Holder
+    say: Callable[[Event], None]
+    started: float
+
+    @property
+    def reader(self) -> Reader:
+        return self.connection.reader
+
+    @property
+    def store(self) -> Store:
+        return self.connection.store
+
+    def elapsed_ms(self) -> int:
+        """Milliseconds since the command started."""
+        return int((self.clock.now() - self.started) * 1000)
+
+    def tell(self, kind: EventKind, service: str, text: str, progress: Progress | None = None) -> None:
+        """Say one Event, stamped."""
+        self.say(Event(at_ms=self.elapsed_ms(), kind=kind, service=service, text=text, progress=progress))

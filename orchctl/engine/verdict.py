@@ -1,0 +1,145 @@
+"""Is the rollout done, lost, or still going? Judged from observations alone.
+
+The one place that knows the thresholds (engine.md section 4), so that a crash loop is the same thing
+on every backend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
+
+from orchctl.core.rollout import FailureKind, Instance, InstanceState, Problem, Progress
+from orchctl.core.service import Service
+from orchctl.core.units import format_duration
+
+CRASHES_IN_ONE_SLOT = 3
+TRANSIENT_S = 20.0
+UNSCHEDULABLE_S = 30.0
+
+K = TypeVar("K")
+
+_EXITING = (FailureKind.CRASHED, FailureKind.OUT_OF_MEMORY, FailureKind.UNHEALTHY)
+
+
+class State(StrEnum):
+    GOING = "going"
+    GOOD = "good"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Culprit:
+    """A problem and the instance that has it; None = the rollout as a whole."""
+
+    problem: Problem
+    instance: Instance | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``culprits`` explain BAD; ``waiting_for`` says in words what is missing while GOING."""
+
+    state: State
+    culprits: tuple[Culprit, ...] = ()
+    waiting_for: str = ""
+
+
+class Judge:
+    """Fed with one look after the other; remembers since when things have been as they are.
+
+    ``now`` is the clock's reading in seconds. Only instances of the present definition count: an old
+    instance's history is no failure of the new one.
+    """
+
+    def __init__(self, service: Service, *, replicas: int) -> None:
+        self._service = service
+        self._replicas = replicas
+        self._ready_since: dict[str, float] = {}
+        self._starting_since: dict[str, float] = {}
+        self._trouble_since: dict[tuple[str, FailureKind], float] = {}
+
+    def look(self, progress: Progress, now: float) -> Verdict:
+        """The verdict on this look."""
+        current = [i for i in progress.instances if i.current]
+        self._remember(current, now)
+        if culprits := self._lost(progress, current, now):
+            return Verdict(State.BAD, culprits)
+        missing = self._missing(progress, current, now)
+        return Verdict(State.GOING, waiting_for=missing) if missing else Verdict(State.GOOD)
+
+    def at_deadline(self, progress: Progress, now: float) -> Verdict:
+        """The verdict when the rollout's deadline has passed: lost, for the reasons there are."""
+        current = [i for i in progress.instances if i.current]
+        reported = tuple(Culprit(i.problem, i) for i in current if i.problem)
+        text = f"not done within {format_duration(self._service.rollout.deadline_ms)} (rollout.deadline)"
+        missing = self._missing(progress, current, now)
+        problem = Problem(kind=FailureKind.DEADLINE, message=f"{text}: {missing}" if missing else text)
+        return Verdict(State.BAD, (*reported, Culprit(problem)))
+
+    def _remember(self, current: Sequence[Instance], now: float) -> None:
+        self._ready_since = _since(self._ready_since, (i.id for i in current if _serves(i)), now)
+        starting = (i.id for i in current if i.state is InstanceState.STARTING)
+        self._starting_since = _since(self._starting_since, starting, now)
+        troubled = ((i.slot or i.id, i.problem.kind) for i in current if i.problem)
+        self._trouble_since = _since(self._trouble_since, troubled, now)
+
+    def _missing(self, progress: Progress, current: Sequence[Instance], now: float) -> str:
+        """What is not true yet of a finished rollout; "" when everything is."""
+        wanted = self._replicas
+        soak = self._service.rollout.min_ready_ms / 1000
+        there = [i for i in current if i.state is not InstanceState.EXITED]
+        ready = [i for i in there if _serves(i)]
+        old = [i for i in progress.instances if not i.current and i.state is not InstanceState.EXITED]
+        if len(ready) < wanted:
+            return f"{len(ready)} of {wanted} ready" + (f"; {progress.note}" if progress.note else "")
+        if len(there) > wanted:
+            return f"{len(there) - wanted} surplus instances stopping"
+        if old:
+            return f"{len(old)} old instances stopping"
+        if any(now - self._ready_since[i.id] < soak for i in ready):
+            return f"{wanted} of {wanted} ready, watching for {format_duration(self._service.rollout.min_ready_ms)}"
+        return "" if progress.settled else (progress.note or "the backend is still updating")
+
+    def _lost(self, progress: Progress, current: Sequence[Instance], now: float) -> tuple[Culprit, ...]:
+        troubled = [Culprit(i.problem, i) for i in current if i.problem]
+        if progress.verdict is not None:
+            return tuple(troubled) or (Culprit(progress.verdict),)
+        at_once = [c for c in troubled if self._is_final(c, now)]
+        return tuple(at_once) or tuple(self._crash_loop(troubled)) or tuple(self._too_slow(current, now))
+
+    def _is_final(self, culprit: Culprit, now: float) -> bool:
+        problem, instance = culprit.problem, culprit.instance
+        if instance is None or problem.kind in _EXITING:
+            return False
+        lasting = now - self._trouble_since[instance.slot or instance.id, problem.kind]
+        if problem.kind is FailureKind.UNSCHEDULABLE:
+            return lasting >= UNSCHEDULABLE_S
+        return lasting >= TRANSIENT_S if problem.transient else True
+
+    def _crash_loop(self, troubled: Sequence[Culprit]) -> list[Culprit]:
+        """The third exit in one slot, or one exit in every slot of several."""
+        exited = [c for c in troubled if c.problem.kind in _EXITING and c.instance and c.instance.exits]
+        often = [c for c in exited if c.instance and c.instance.exits >= CRASHES_IN_ONE_SLOT]
+        slots = {c.instance.slot or c.instance.id for c in exited if c.instance}
+        everywhere = self._replicas > 1 and len(slots) >= self._replicas
+        return exited if everywhere else often
+
+    def _too_slow(self, current: Sequence[Instance], now: float) -> list[Culprit]:
+        """A readiness check that never was good by ``health.start.deadline``."""
+        if self._service.health.ready is None and self._service.health.live is None:
+            return []
+        allowed = self._service.health.start_deadline_ms / 1000
+        text = f"not ready within {format_duration(self._service.health.start_deadline_ms)} (health.start.deadline)"
+        late = [i for i in current if now - self._starting_since.get(i.id, now) >= allowed]
+        return [Culprit(i.problem or Problem(kind=FailureKind.UNHEALTHY, message=text), i) for i in late]
+
+
+def _serves(instance: Instance) -> bool:
+    return instance.ready and instance.state is InstanceState.RUNNING
+
+
+def _since(before: dict[K, float], keys: Iterable[K], now: float) -> dict[K, float]:
+    return {key: before.get(key, now) for key in keys}

@@ -1,0 +1,143 @@
+"""Several services in one command: ordered by ``needs``, side by side where nothing forbids it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from graphlib import CycleError, TopologicalSorter
+
+from orchctl.core.rollout import Outcome, OutcomeState
+from orchctl.core.service import Service
+from orchctl.engine.deploy import DeployOptions, deploy
+from orchctl.engine.plan import Planned, plan_services
+from orchctl.engine.session import Session
+from orchctl.errors import OrchctlError, PartialFailure, UsageError
+
+WORKERS = 8
+
+
+def waves(services: Sequence[Service], *, reverse: bool = False) -> list[list[Service]]:
+    """Groups that may run side by side, in order; UsageError shows a cycle as a path.
+
+    A need that is not among ``services`` orders nothing: it is expected to run already.
+    """
+    by_name = {s.name: s for s in services}
+    sorter = TopologicalSorter({s.name: [n for n in s.needs if n in by_name] for s in services})
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        path = " -> ".join(reversed(error.args[1]))
+        raise UsageError(
+            f"the services need each other in a circle: {path}", hint="remove one of these needs"
+        ) from None
+    found: list[list[Service]] = []
+    while sorter.is_active():
+        ready = sorter.get_ready()
+        found.append([by_name[n] for n in sorted(ready)])
+        sorter.done(*ready)
+    return found[::-1] if reverse else found
+
+
+def deploy_services(session: Session, services: Sequence[Service], options: DeployOptions) -> list[Outcome]:
+    """Deploy all, wave after wave; a failure stops the waves after it. Outcomes in the order of ``services``.
+
+    One look finds what is unchanged; only the rest is worked on. Errors of one of several services become
+    its Outcome; the error of a single service is raised.
+    """
+    ordered = waves(services)
+    if len(services) == 1:
+        return [deploy(session, services[0], options)]
+    changed = {p.plan.service.name: p for p in plan_services(session, services, strict=options.strict)}
+    outcomes = {n: _unchanged(session, p) for n, p in changed.items() if p.is_unchanged}
+
+    def work(own: Session, service: Service) -> Outcome:
+        return deploy(own, service, options)
+
+    for wave in ordered:
+        waiting = [s for s in wave if s.name not in outcomes]
+        if any(o.exit_code for o in outcomes.values()):
+            outcomes |= {s.name: _not_started(session, s.name) for s in waiting}
+        else:
+            outcomes |= side_by_side(session, waiting, work)
+    return [outcomes[s.name] for s in services]
+
+
+def side_by_side(
+    session: Session, services: Sequence[Service], work: Callable[[Session, Service], Outcome]
+) -> dict[str, Outcome]:
+    """Run ``work`` for each, at most eight at once, each worker on a Connection of its own."""
+    if not services:
+        return {}
+    with _worker_sessions(session) as own_session, ThreadPoolExecutor(min(WORKERS, len(services))) as pool:
+
+        def guarded(service: Service) -> Outcome:
+            try:
+                return work(own_session(), service)
+            except OrchctlError as error:
+                return outcome_of(error, service.name, session.elapsed_ms())
+
+        futures = {s.name: pool.submit(guarded, s) for s in services}
+        return {name: future.result() for name, future in futures.items()}
+
+
+def outcome_of(error: OrchctlError, service: str, duration_ms: int) -> Outcome:
+    """An error as the Outcome of one of several services."""
+    state = OutcomeState.IN_PROGRESS if error.exit_code == 6 or error.exit_code > 128 else OutcomeState.FAILED
+    return Outcome(
+        service=service,
+        state=state,
+        exit_code=error.exit_code,
+        error_code=error.code,
+        message=str(error),
+        hint=error.hint,
+        duration_ms=duration_ms,
+    )
+
+
+def exit_code(outcomes: Sequence[Outcome]) -> int:
+    """0 when all are; a signal's code when one was interrupted; the common code when all failed alike; else 11."""
+    codes = [o.exit_code for o in outcomes if o.state is not OutcomeState.NOT_STARTED]
+    if interrupted := [c for c in codes if c > 128]:
+        return interrupted[0]
+    if len(outcomes) > 1 and any(codes) and (len(codes) < len(outcomes) or len(set(codes)) > 1):
+        return PartialFailure.exit_code
+    return codes[0] if codes else 0
+
+
+@contextmanager
+def _worker_sessions(session: Session) -> Iterator[Callable[[], Session]]:
+    """A Session per thread, each Connection opened once and closed at the end."""
+    local, lock, stack = threading.local(), threading.Lock(), ExitStack()
+
+    def own() -> Session:
+        if not hasattr(local, "session"):
+            connection = session.backend.connect(session.context)
+            with lock:
+                stack.enter_context(connection)
+            local.session = replace(session, connection=connection)
+        found: Session = local.session
+        return found
+
+    with stack:
+        yield own
+
+
+def _unchanged(session: Session, planned: Planned) -> Outcome:
+    return Outcome(
+        service=planned.plan.service.name,
+        state=OutcomeState.UNCHANGED,
+        revision=planned.plan.base_revision,
+        duration_ms=session.elapsed_ms(),
+    )
+
+
+def _not_started(session: Session, name: str) -> Outcome:
+    return Outcome(
+        service=name,
+        state=OutcomeState.NOT_STARTED,
+        duration_ms=session.elapsed_ms(),
+        message="not started: an earlier service failed",
+    )
