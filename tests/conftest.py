@@ -1,0 +1,51 @@
+"""Worlds: which tests need which servers, and a note of which ran."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+WORLDS = ("processes", "swarm")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "processes: starts real processes under a real supervisor")
+    config.addinivalue_line("markers", "swarm: needs a real dockerd")
+
+
+class _Tally:
+    """Counts outcomes by world; written where tests/worlds_report.py finds them."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._world_of: dict[str, str] = {}
+        self._counts: dict[str, Counter[str]] = {}
+        self._reasons: dict[str, Counter[str]] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        world = next((w for w in WORLDS if w in report.keywords), "fast")
+        counts = self._counts.setdefault(world, Counter())
+        reasons = self._reasons.setdefault(world, Counter())
+        if report.skipped:
+            counts["skipped"] += 1
+            reasons[str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)] += 1
+        elif report.failed:
+            counts["failed"] += 1
+        elif report.when == "call":
+            counts["passed"] += 1
+
+    def pytest_sessionfinish(self) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        for world, counts in self._counts.items():
+            note = {"world": world, "reasons": self._reasons[world]} | {
+                k: counts[k] for k in ("passed", "failed", "skipped")
+            }
+            (self._directory / f"{world}.json").write_text(json.dumps(note), "utf-8")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if not hasattr(session.config, "workerinput"):
+        session.config.pluginmanager.register(_Tally(session.config.rootpath / ".pytest_cache" / "worlds"))

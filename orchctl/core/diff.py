@@ -35,11 +35,16 @@ def _changes(
         here, old, new = join(path, key), before.get(key), after.get(key)
         if old == new:
             continue
-        if isinstance(old, Mapping) and isinstance(new, Mapping):
-            found += _changes(here, old, new, restarts)
+        if _is_branch(old) and _is_branch(new):
+            found += _changes(here, old or {}, new or {}, restarts)
         else:
             found.append(Change(path=here, op=_op(old, new), before=old, after=new, restarts=restarts(here)))
     return found
+
+
+def _is_branch(value: Any) -> bool:
+    """An absent mapping is an empty one: what is added or removed is named field by field."""
+    return value is None or isinstance(value, Mapping)
 
 
 def _op(old: Any, new: Any) -> Op:

@@ -160,14 +160,13 @@ def _handle(plan: Plan) -> Handle:
 
 
 def _finish_good(op: Operation, planned: Planned, recorded: Recorded) -> None:
-    """Former first: a kill in between leaves a pending record, which the next run finishes."""
-    for former in planned.records:
-        if former.status is RevisionStatus.DEPLOYED and former.revision.number != recorded.revision.number:
-            op.fence()
-            op.records.mark(former, RevisionStatus.SUPERSEDED)
+    """The new one first: at every moment there is a deployed revision to go back to. Of two, the newer counts."""
     op.fence()
     op.records.mark(recorded, RevisionStatus.DEPLOYED)
     op.step("recorded", f"revision {recorded.revision.number} is deployed")
+    former = newest_with(planned.records, RevisionStatus.DEPLOYED)
+    if former is not None and former.revision.number != recorded.revision.number:
+        quietly(lambda: op.records.mark(former, RevisionStatus.SUPERSEDED), op, "the former revision was not marked")
     quietly(lambda: _prune(op), op, "old revisions were not pruned")
 
 

@@ -136,7 +136,14 @@ def _encode(revision: Revision, limit: int) -> bytes:
 
 
 def _decode_all(entries: Sequence[Entry]) -> list[Recorded]:
-    return sorted((_decode(e) for e in entries), key=lambda r: -r.revision.number)
+    """Newest first. A deployed revision older than the newest deployed one *is* superseded, whether or not the
+    deployer lived long enough to note it."""
+    records = sorted((_decode(e) for e in entries), key=lambda r: -r.revision.number)
+    deployed = newest_with(records, RevisionStatus.DEPLOYED)
+    return [
+        replace(r, status=RevisionStatus.SUPERSEDED) if r.status is RevisionStatus.DEPLOYED and r is not deployed else r
+        for r in records
+    ]
 
 
 def _decode(entry: Entry) -> Recorded:

@@ -17,7 +17,16 @@ from dataclasses import dataclass
 from orchctl.core.store import Entry, Store
 from orchctl.engine.clock import Clock
 from orchctl.engine.holder import Holder, is_known_dead
-from orchctl.errors import AlreadyExists, LeaseHeld, LeaseLost, NotFound, OutcomeUnknown, StalePlan, Unreachable
+from orchctl.errors import (
+    AlreadyExists,
+    AuthRefused,
+    LeaseHeld,
+    LeaseLost,
+    NotFound,
+    OutcomeUnknown,
+    StalePlan,
+    Unreachable,
+)
 
 TTL_MS = 60_000
 RENEW_S = 15.0
@@ -89,18 +98,29 @@ class Lease:
             return
 
     def release(self) -> None:
-        """Give it back. An unreachable backend is no error: the lease then expires by itself."""
-        try:
-            self._store.update(self._entry.key, _nobody(self._entry.meta), expect=self._entry.version)
-        except (StalePlan, NotFound, Unreachable):
-            return
+        """Give it back. A backend that does not answer is no error: the lease then expires by itself."""
+        self._give_back(lambda e: self._store.update(e.key, _nobody(e.meta), expect=e.version))
 
     def remove(self) -> None:
         """Give it back and leave no entry behind (after the service was deleted)."""
-        try:
-            self._store.delete(self._entry.key, expect=self._entry.version)
-        except (StalePlan, NotFound, Unreachable):
-            return
+        self._give_back(lambda e: self._store.delete(e.key, expect=e.version))
+
+    def _give_back(self, action: Callable[[Entry], object]) -> None:
+        """Twice, re-reading in between: one lost packet must not make the next deployer wait for the TTL."""
+        token, entry = self._entry.meta.get("token"), self._entry
+        for _ in range(2):
+            try:
+                action(entry)
+            except (StalePlan, NotFound, Unreachable, AuthRefused):
+                try:
+                    seen = self._store.get(entry.key)
+                except (Unreachable, AuthRefused):
+                    continue
+                if seen is None or seen.meta.get("token") != token:
+                    return
+                entry = seen
+            else:
+                return
 
     def _renew(self) -> None:
         self._beat += 1

@@ -109,7 +109,7 @@ def revision_of(template: str, records: Sequence[Recorded]) -> int:
     return 0
 
 
-def _message(name: str, live: Live | None, progress: Progress, newest: Recorded | None, lease: LeaseInfo | None) -> str:
+def _message(live: Live | None, progress: Progress, newest: Recorded | None, lease: LeaseInfo | None) -> str:
     if newest is not None and newest.status is RevisionStatus.PENDING:
         if lease is not None:
             return f"revision {newest.revision.number} is being rolled out by {lease}"

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeVar
 
 from orchctl.core.backend import Backend
 from orchctl.core.context import Context
 from orchctl.core.service import Service
 from orchctl.engine.clock import Clock, SystemClock
+
+T = TypeVar("T")
 
 
 class Behaviour(StrEnum):
@@ -20,6 +24,8 @@ class Behaviour(StrEnum):
     """Starts, answers HTTP on port ``http`` with the value of the variable ``GREETING``, stops on SIGTERM."""
     CRASH = "crash"
     """Prints ``boom: cannot start`` on stderr and exits with code 7 at once."""
+    CRASH_LATER = "crash_later"
+    """Becomes ready, then ends with exit code 7 about one second after its start."""
     NEVER_READY = "never_ready"
     """Runs and never passes its readiness check."""
     MISSING_IMAGE = "missing_image"
@@ -82,6 +88,23 @@ class World(ABC):
     @abstractmethod
     def kill_instance(self, name: str) -> None:
         """Kill one running process of the service from outside."""
+
+    def at_once(self, actions: Sequence[Callable[[], T]]) -> list[T | BaseException]:
+        """Run all at the same time, each in a thread; results or what was raised, in order."""
+        results: list[T | BaseException] = [AssertionError("did not end within two minutes")] * len(actions)
+
+        def body(index: int) -> None:
+            try:
+                results[index] = actions[index]()
+            except BaseException as error:  # noqa: BLE001 - judged by the test
+                results[index] = error
+
+        threads = [threading.Thread(target=body, args=(i,), daemon=True) for i in range(len(actions))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(120)
+        return results
 
     @abstractmethod
     def clean(self) -> None:

@@ -1,0 +1,126 @@
+"""Bad releases: the right verdict, in time, with evidence, and the old version never stops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from orchctl.core.revision import RevisionStatus
+from orchctl.core.rollout import FailureKind, OutcomeState, Phase
+from orchctl.core.service import OnFailure
+from orchctl.errors import WaitTimeout
+from orchctl.testing.contract.deploy import greetings
+from orchctl.testing.driver import Driver
+from orchctl.testing.world import Behaviour, World
+
+KINDS = {
+    Behaviour.CRASH: {FailureKind.CRASHED},
+    Behaviour.CRASH_LATER: {FailureKind.CRASHED},
+    Behaviour.NEVER_READY: {FailureKind.UNHEALTHY},
+    Behaviour.MISSING_IMAGE: {FailureKind.IMAGE},
+    Behaviour.UNSCHEDULABLE: {FailureKind.UNSCHEDULABLE, FailureKind.PORT_TAKEN},
+}
+CRASH_VERDICT_S = 15.0
+
+
+class FailureContract:
+    @pytest.mark.parametrize("behaviour", list(KINDS))
+    def test_a_bad_update_is_rolled_back_and_the_old_version_never_stops(
+        self, world: World, driver: Driver, behaviour: Behaviour
+    ) -> None:
+        service = world.service(behaviour, greeting="bad")
+        driver.deploy(world.service(greeting="one"))
+        old = set(world.truth("web").running)
+        serving: list[int] = []
+        driver.on_event = lambda _event: serving.append(len(old & set(world.truth("web").running)))
+        outcome = driver.deploy(service)
+        assert (outcome.state, outcome.exit_code, outcome.revision) == (OutcomeState.ROLLED_BACK, 8, 3)
+        assert {f.kind for f in outcome.failures} <= KINDS[behaviour]
+        assert greetings(world.truth("web")) == ["one", "one"]
+        if behaviour is not Behaviour.CRASH_LATER:  # it was ready for a while, so an old one may rightly have gone
+            assert min(serving) == 2
+        statuses = [(r.revision.number, r.status) for r in driver.history("web")]
+        assert statuses == [
+            (3, RevisionStatus.DEPLOYED),
+            (2, RevisionStatus.ROLLED_BACK),
+            (1, RevisionStatus.SUPERSEDED),
+        ]
+
+    def test_a_crash_is_known_within_fifteen_seconds_and_its_output_is_kept(self, world: World, driver: Driver) -> None:
+        driver.deploy(world.service())
+        started = world.clock.now()
+        known: list[float] = []
+        driver.on_event = lambda e: known.append(world.clock.now()) if e.kind.value == "problem" else None
+        outcome = driver.deploy(world.service(Behaviour.CRASH, greeting="bad"))
+        assert known[0] - started <= CRASH_VERDICT_S
+        crash = outcome.failures[0]
+        assert crash.exit_code == 7
+        assert any("boom: cannot start" in line for line in crash.logs)
+
+    def test_why_tells_the_cause_after_the_rollback(self, world: World, driver: Driver) -> None:
+        driver.deploy(world.service())
+        driver.deploy(world.service(Behaviour.CRASH, greeting="bad"))
+        diagnosis = driver.why("web")
+        assert diagnosis.status.phase is Phase.HEALTHY
+        assert diagnosis.of_revision == 2
+        assert diagnosis.failures[0].kind is FailureKind.CRASHED
+        assert any("boom: cannot start" in line for line in diagnosis.failures[0].logs)
+
+    @pytest.mark.parametrize("behaviour", [Behaviour.CRASH, Behaviour.MISSING_IMAGE, Behaviour.UNSCHEDULABLE])
+    def test_a_bad_first_deploy_fails_and_does_not_hang(
+        self, world: World, driver: Driver, behaviour: Behaviour
+    ) -> None:
+        outcome = driver.deploy(world.service(behaviour))
+        assert (outcome.state, outcome.exit_code) == (OutcomeState.FAILED, 7)
+        assert {f.kind for f in outcome.failures} <= KINDS[behaviour]
+        assert [r.status for r in driver.history("web")] == [RevisionStatus.FAILED]
+
+    def test_a_good_deploy_after_a_failed_first_one_converges(self, world: World, driver: Driver) -> None:
+        driver.deploy(world.service(Behaviour.CRASH))
+        assert driver.deploy(world.service(greeting="one")).state is OutcomeState.CONVERGED
+        assert greetings(world.truth("web")) == ["one", "one"]
+
+    def test_pause_leaves_the_old_version_serving_and_exits_7(self, world: World, driver: Driver) -> None:
+        driver.deploy(world.service(greeting="one"))
+        service = world.service(Behaviour.CRASH, greeting="bad")
+        outcome = driver.deploy(replace(service, rollout=replace(service.rollout, on_failure=OnFailure.PAUSE)))
+        assert (outcome.state, outcome.exit_code) == (OutcomeState.FAILED, 7)
+        assert greetings(world.truth("web")).count("one") == 2
+        assert driver.rollback("web").state is OutcomeState.CONVERGED
+        assert greetings(world.truth("web")) == ["one", "one"]
+
+    def test_timeout_first_means_still_in_progress_and_the_next_run_resumes(self, world: World, driver: Driver) -> None:
+        service = world.service(greeting="two")
+        slow = replace(service, rollout=replace(service.rollout, min_ready_ms=4_000))
+        driver.deploy(world.service(greeting="one"))
+        with pytest.raises(WaitTimeout):
+            driver.within(500).deploy(slow)
+        assert driver.history("web")[0].status is RevisionStatus.PENDING
+        outcome = driver.deploy(slow)
+        assert (outcome.state, outcome.revision) == (OutcomeState.CONVERGED, 2)
+        assert [r.revision.number for r in driver.history("web")] == [2, 1]
+
+    def test_another_spec_supersedes_an_interrupted_rollout(self, world: World, driver: Driver) -> None:
+        service = world.service(greeting="two")
+        driver.deploy(world.service(greeting="one"))
+        with pytest.raises(WaitTimeout):
+            driver.within(100).deploy(replace(service, rollout=replace(service.rollout, min_ready_ms=4_000)))
+        assert driver.deploy(world.service(greeting="three")).state is OutcomeState.CONVERGED
+        assert [r.status for r in driver.history("web")][:2] == [RevisionStatus.DEPLOYED, RevisionStatus.FAILED]
+        assert greetings(world.truth("web")) == ["three", "three"]
+
+    def test_an_instance_that_dies_after_the_deploy_is_replaced(self, world: World, driver: Driver) -> None:
+        driver.deploy(world.service())
+        world.kill_instance("web")
+        wait_until(world, lambda: len(world.truth("web").running) == 2 and driver.status("web").ready == 2)
+        assert driver.status("web").phase is Phase.HEALTHY
+
+
+def wait_until(world: World, condition: Callable[[], bool], *, seconds: float = 20.0) -> None:
+    """Look until it holds; AssertionError after ``seconds`` of the world's clock."""
+    deadline = world.clock.now() + seconds
+    while not condition():
+        assert world.clock.now() < deadline, "the condition did not come true in time"
+        world.clock.sleep(0.1)

@@ -1,0 +1,64 @@
+"""Two deployers at once: one after the other, never a blend."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from orchctl.core.rollout import OutcomeState
+from orchctl.engine.holder import this_process
+from orchctl.engine.lease import acquire, break_lease, info_of, lease_key
+from orchctl.testing.contract.deploy import greetings
+from orchctl.testing.driver import Driver
+from orchctl.testing.world import World
+
+ROUNDS = 3
+
+
+class RaceContract:
+    def test_two_deployers_end_with_one_spec_and_both_tell_the_truth(self, world: World, driver: Driver) -> None:
+        for turn in range(ROUNDS):
+            one = Driver(world, holder=this_process("one"))
+            two = Driver(world, holder=this_process("two"))
+            a, b = world.service(greeting=f"a{turn}"), world.service(greeting=f"b{turn}")
+            results = world.at_once([partial(one.deploy, a), partial(two.deploy, b)])
+            assert [getattr(r, "state", r) for r in results] == [OutcomeState.CONVERGED] * 2
+            final = greetings(world.truth("web"))
+            assert final in ([f"a{turn}"] * 2, [f"b{turn}"] * 2)
+            history = driver.history("web")
+            assert [r.revision.number for r in history] == list(range(2 * (turn + 1), 0, -1))
+            newest = history[0].revision.service.env["GREETING"]
+            assert final == [newest] * 2
+
+    def test_a_lease_of_a_dead_process_is_taken_over_at_once(self, world: World, driver: Driver) -> None:
+        dead = replace(this_process("killed"), pid=2**22 + 1, token="dead")
+        with world.backend.connect(world.context) as connection:
+            acquire(
+                connection.store,
+                namespace=driver.namespace,
+                name="web",
+                holder=dead,
+                clock=world.clock,
+                timeout_ms=0,
+                on_wait=lambda _info: None,
+            )
+        started = world.clock.now()
+        assert driver.deploy(world.service()).state is OutcomeState.CONVERGED
+        assert world.clock.now() - started < 60
+
+    def test_a_broken_lease_stops_its_holder_and_is_free(self, world: World, driver: Driver) -> None:
+        with world.backend.connect(world.context) as connection:
+            store = connection.store
+            acquire(
+                store,
+                namespace=driver.namespace,
+                name="web",
+                holder=this_process("holder"),
+                clock=world.clock,
+                timeout_ms=0,
+                on_wait=lambda _info: None,
+            )
+            broken = break_lease(store, driver.namespace, "web")
+            assert broken is not None
+            assert broken.command == "holder"
+            assert info_of(store.get(lease_key(driver.namespace, "web"))) is None
