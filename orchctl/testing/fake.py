@@ -51,11 +51,11 @@ class FakeBackend(Backend):
         refused = [(i.path, i.message) for i in self.check(service) if i.policy is Policy.REJECT]
         if refused:
             raise UnsupportedFeature(service.name, self.name, refused)
-        body = to_plain(_own(service).sized(service.replicas if service.replicas is not None else 1))
+        body = to_plain(self._own(service).sized(service.replicas if service.replicas is not None else 1))
         return [NativeObject(kind="Definition", name=f"{service.namespace}.{service.name}", body=body)]
 
     def project(self, service: Service) -> Mapping[str, Any]:
-        return document_of(_own(service))
+        return document_of(self._own(service))
 
     def restarts(self, path: str) -> bool:
         return path.split(".")[0] not in ("replicas", "labels", "rollout", "scale", "needs", "provides")
@@ -63,6 +63,9 @@ class FakeBackend(Backend):
     def connect(self, context: Context) -> Connection:
         self.cluster.request("connect")
         return FakeConnection(self.cluster)
+
+    def _own(self, service: Service) -> Service:
+        return _without_foreign_options(service, self.name)
 
 
 class FakeConnection(Connection):
@@ -164,7 +167,8 @@ class FakeWriter(Writer):
                 if file.content is not None:
                     name = f"{service.namespace}/{service.name}/file/{content_digest(file.content)[7:]}"
                     self._cluster.entries.setdefault(name, Entry(key=name, meta={"path": path}, version="0"))
-            self._cluster.define((service.namespace, service.name), _own(service), revision=revision)
+            own = _without_foreign_options(service, self._cluster.backend)
+            self._cluster.define((service.namespace, service.name), own, revision=revision)
 
         self._write("apply", carry_out)
         return self._handle(service.namespace, service.name)
@@ -199,7 +203,7 @@ class FakeWriter(Writer):
             del self._cluster.definitions[namespace, name]
 
         self._write("delete", carry_out)
-        return Handle(backend="fake", namespace=namespace, service=name, template_hash="", replicas=0)
+        return Handle(backend=self._cluster.backend, namespace=namespace, service=name, template_hash="", replicas=0)
 
     def prune(self, namespace: str, name: str, keep: Sequence[Service]) -> None:
         used = {content_digest(f.content)[7:] for s in keep for f in s.files.values() if f.content is not None}
@@ -229,7 +233,7 @@ class FakeWriter(Writer):
     def _handle(self, namespace: str, name: str) -> Handle:
         definition = self._cluster.definitions[namespace, name]
         return Handle(
-            backend="fake",
+            backend=self._cluster.backend,
             namespace=namespace,
             service=name,
             template_hash=definition.template,
@@ -283,10 +287,9 @@ class FakeStore(Store):
         self._cluster.request(f"delete {key}", carry_out)
 
 
-def _own(service: Service) -> Service:
-    """Without the options of other backends."""
-    options = service.options("fake")
-    return replace(service, backends={"fake": options} if options else {})
+def _without_foreign_options(service: Service, backend: str) -> Service:
+    options = service.options(backend)
+    return replace(service, backends={backend: options} if options else {})
 
 
 def _live(namespace: str, name: str, definition: Definition) -> Live:

@@ -65,7 +65,8 @@ class Replica:
 
     @property
     def behaviour(self) -> str:
-        return str(self.service.options("fake").get("behaviour", "good"))
+        """What the only options block says; the cluster keeps no other backend's."""
+        return next((str(o["behaviour"]) for o in self.service.backends.values() if "behaviour" in o), "good")
 
 
 @dataclass(slots=True)
@@ -82,9 +83,13 @@ class Definition:
 
 @dataclass
 class FakeCluster:
-    """``now`` gives seconds; ``on_request`` is called at every request (a scheduler's switching point)."""
+    """``now`` gives seconds; ``on_request`` is called at every request (a scheduler's switching point).
+
+    ``backend`` is the name under which specs carry options for it.
+    """
 
     now: Callable[[], float]
+    backend: str = "fake"
     on_request: Callable[[], None] = lambda: None
     definitions: dict[tuple[str, str], Definition] = field(default_factory=dict)
     replicas: dict[tuple[str, str], list[Replica]] = field(default_factory=dict)
@@ -138,7 +143,7 @@ class FakeCluster:
         old = self.definitions.get(key)
         self.definitions[key] = Definition(
             service=service,
-            template=template_hash(service, "fake"),
+            template=template_hash(service, self.backend),
             version=self.next_version(),
             revision=revision,
             replicas=service.replicas if service.replicas is not None else 1,

@@ -8,7 +8,7 @@ from orchctl.testing import contract
 from tests.worlds.fake import FakeWorld
 
 
-@pytest.fixture()
+@pytest.fixture
 def world(tmp_path: Path) -> FakeWorld:
     return FakeWorld(tmp_path)
 
