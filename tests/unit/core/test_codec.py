@@ -27,7 +27,9 @@ def test_defaults_are_left_out_so_that_new_fields_do_not_change_old_hashes() -> 
     assert canonical_json(to_plain(Service(name="a", namespace="b"))) == '{"name":"a","namespace":"b"}'
 
 
-@pytest.mark.parametrize("data", [[], {"name": 3, "namespace": "x"}, {"name": "a"}, {"name": "a", "namespace": "b", "replicas": True}])
+@pytest.mark.parametrize(
+    "data", [[], {"name": 3, "namespace": "x"}, {"name": "a"}, {"name": "a", "namespace": "b", "replicas": True}]
+)
 def test_data_that_does_not_fit_is_a_value_error(data: object) -> None:
     with pytest.raises(ValueError):
         from_plain(Service, data)

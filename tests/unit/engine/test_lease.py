@@ -1,0 +1,141 @@
+"""Owner, expiry, renewal, takeover."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from orchctl.core.store import Store
+from orchctl.engine.holder import Holder, is_known_dead, this_process
+from orchctl.engine.lease import GRACE_S, RENEW_S, TTL_MS, Lease, LeaseInfo, acquire, info_of, lease_key
+from orchctl.errors import LeaseHeld, LeaseLost
+from orchctl.testing.fake_cluster import Fault, FaultKind
+from tests.worlds.fake import FakeWorld
+
+ELSEWHERE = replace(this_process("elsewhere"), host="other", boot="other")
+HERE = this_process("here")
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> FakeWorld:
+    return FakeWorld(tmp_path)
+
+
+@pytest.fixture
+def take(world: FakeWorld) -> Callable[..., Lease]:
+    store = world.backend.connect(world.context).store
+
+    def take(holder: Holder, *, timeout_ms: int = 0, seen: list[LeaseInfo] | None = None) -> Lease:
+        heard = seen if seen is not None else []
+        return acquire(
+            store,
+            namespace="test",
+            name="web",
+            holder=holder,
+            clock=world.clock,
+            timeout_ms=timeout_ms,
+            on_wait=heard.append,
+        )
+
+    return take
+
+
+def entry_of(world: FakeWorld) -> LeaseInfo | None:
+    return info_of(world.cluster.entries.get(lease_key("test", "web")))
+
+
+def test_a_held_lease_is_refused_and_the_holder_named(take: Callable[..., Lease]) -> None:
+    take(ELSEWHERE)
+    with pytest.raises(LeaseHeld, match=r"@other \(pid \d+, since .*\): elsewhere"):
+        take(HERE)
+
+
+def test_a_released_lease_is_free_at_once(world: FakeWorld, take: Callable[..., Lease]) -> None:
+    take(ELSEWHERE).release()
+    started = world.clock.now()
+    take(HERE)
+    assert world.clock.now() == started
+
+
+def test_the_loser_waits_for_the_release_and_says_for_whom_once(world: FakeWorld, take: Callable[..., Lease]) -> None:
+    take(ELSEWHERE)
+    seen: list[LeaseInfo] = []
+    take(HERE, timeout_ms=300_000, seen=seen)
+    assert [i.command for i in seen] == ["elsewhere"]
+
+
+def test_a_silent_holder_is_overtaken_after_ttl_and_grace_by_our_clock(
+    world: FakeWorld, take: Callable[..., Lease]
+) -> None:
+    take(ELSEWHERE)
+    started = world.clock.now()
+    take(HERE, timeout_ms=300_000)
+    waited = world.clock.now() - started
+    assert TTL_MS / 1000 + GRACE_S <= waited <= 90
+
+
+def test_a_dead_process_of_this_machine_is_overtaken_at_once(world: FakeWorld, take: Callable[..., Lease]) -> None:
+    take(replace(HERE, pid=2**22 + 1, token="dead"))
+    started = world.clock.now()
+    take(HERE)
+    assert world.clock.now() == started
+
+
+def test_another_process_with_the_same_pid_is_not_the_holder() -> None:
+    assert is_known_dead({**HERE.meta(), "pid_start": "1"}, HERE)
+    assert not is_known_dead(HERE.meta(), HERE)
+    assert not is_known_dead({**HERE.meta(), "boot": "another pid namespace", "pid_start": "1"}, HERE)
+
+
+def test_a_holder_that_was_overtaken_stops_before_its_next_write(world: FakeWorld, take: Callable[..., Lease]) -> None:
+    first = take(ELSEWHERE)
+    take(HERE, timeout_ms=300_000)
+    with pytest.raises(LeaseLost, match="taken over"):
+        first.check()
+
+
+def test_renewal_keeps_others_out(world: FakeWorld, take: Callable[..., Lease]) -> None:
+    lease = take(ELSEWHERE)
+    for _ in range(10):
+        world.clock.sleep(RENEW_S)
+        lease.keep()
+    with pytest.raises(LeaseHeld):
+        take(HERE, timeout_ms=30_000)
+
+
+def test_a_renewal_that_fails_stops_the_write_but_not_the_waiting(world: FakeWorld, take: Callable[..., Lease]) -> None:
+    lease = take(ELSEWHERE)
+    world.clock.sleep(RENEW_S)
+    world.cluster.set_fault(Fault(FaultKind.UNREACHABLE, 0, times=2))
+    lease.keep()
+    with pytest.raises(LeaseLost, match="could not be renewed"):
+        lease.check()
+    lease.check()
+
+
+def test_a_lost_answer_to_a_renewal_is_read_back(world: FakeWorld, take: Callable[..., Lease]) -> None:
+    lease = take(ELSEWHERE)
+    world.clock.sleep(RENEW_S)
+    world.cluster.set_fault(Fault(FaultKind.ANSWER_LOST, 0))
+    lease.check()
+    world.clock.sleep(RENEW_S)
+    lease.check()
+
+
+def test_a_lost_answer_to_taking_it_is_read_back(world: FakeWorld, take: Callable[..., Lease]) -> None:
+    world.cluster.set_fault(Fault(FaultKind.ANSWER_LOST, 1))
+    take(HERE)
+    info = entry_of(world)
+    assert info is not None
+    assert info.command == "here"
+
+
+def test_removing_leaves_no_entry(world: FakeWorld, take: Callable[..., Lease]) -> None:
+    take(HERE).remove()
+    assert lease_key("test", "web") not in world.cluster.entries
+
+
+def test_a_store_without_the_lease_key_is_a_free_lease(world: FakeWorld) -> None:
+    store: Store = world.backend.connect(world.context).store
+    assert info_of(store.get(lease_key("test", "web"))) is None

@@ -1,0 +1,144 @@
+"""The thresholds of a verdict."""
+
+from dataclasses import replace
+
+import pytest
+
+from orchctl.core.rollout import FailureKind, Instance, InstanceState, Problem, Progress
+from orchctl.core.service import Health, Probe, ProbeKind, Rollout, Service
+from orchctl.engine.verdict import Judge, State
+
+SERVICE = Service(
+    name="web",
+    namespace="shop",
+    health=Health(ready=Probe(kind=ProbeKind.HTTP, path="/", port="http"), start_deadline_ms=10_000),
+    rollout=Rollout(min_ready_ms=2_000, deadline_ms=60_000),
+)
+READY = Instance(id="a", slot="1", state=InstanceState.RUNNING, ready=True)
+
+
+def look(*instances: Instance, **fields: object) -> Progress:
+    return Progress(template_hash="t", replicas=len(instances), instances=instances, **fields)  # type: ignore[arg-type]
+
+
+def troubled(kind: FailureKind, *, slot: str = "1", exits: int = 0, transient: bool = False) -> Instance:
+    problem = Problem(kind=kind, message="text", transient=transient)
+    return Instance(id=f"i{slot}", slot=slot, state=InstanceState.EXITED, exits=exits, problem=problem)
+
+
+def test_ready_is_good_only_after_min_ready() -> None:
+    judge = Judge(SERVICE, replicas=1)
+    assert judge.look(look(READY), 100.0).state is State.GOING
+    assert judge.look(look(READY), 101.9).state is State.GOING
+    assert judge.look(look(READY), 102.0).state is State.GOOD
+
+
+def test_a_new_process_starts_the_soak_again() -> None:
+    judge = Judge(SERVICE, replicas=1)
+    judge.look(look(READY), 100.0)
+    again = replace(READY, id="b")
+    assert judge.look(look(again), 102.0).state is State.GOING
+    assert judge.look(look(again), 104.0).state is State.GOOD
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        Instance(id="old", current=False, state=InstanceState.RUNNING, ready=True),
+        Instance(id="old", current=False, state=InstanceState.STOPPING),
+        Instance(id="more", slot="2", state=InstanceState.STARTING),
+    ],
+)
+def test_an_old_or_a_surplus_instance_is_waited_for(extra: Instance) -> None:
+    judge = Judge(SERVICE, replicas=1)
+    judge.look(look(READY, extra), 100.0)
+    assert judge.look(look(READY, extra), 110.0).state is not State.GOOD
+
+
+def test_an_old_instances_crash_is_not_a_failure_of_the_new() -> None:
+    judge = Judge(SERVICE, replicas=1)
+    old = replace(troubled(FailureKind.CRASHED, slot="2", exits=9), current=False)
+    judge.look(look(READY, old), 100.0)
+    assert judge.look(look(READY, old), 103.0).state is State.GOOD
+
+
+@pytest.mark.parametrize(("exits", "state"), [(1, State.GOING), (2, State.GOING), (3, State.BAD)])
+def test_the_third_exit_in_one_slot_is_a_crash_loop(exits: int, state: State) -> None:
+    assert Judge(SERVICE, replicas=1).look(look(troubled(FailureKind.CRASHED, exits=exits)), 1.0).state is state
+
+
+def test_one_exit_in_every_slot_is_a_crash_loop() -> None:
+    both = [troubled(FailureKind.CRASHED, slot=s, exits=1) for s in ("1", "2")]
+    judge = Judge(SERVICE, replicas=2)
+    assert judge.look(look(both[0]), 1.0).state is State.GOING
+    verdict = judge.look(look(*both), 1.1)
+    assert verdict.state is State.BAD
+    assert len(verdict.culprits) == 2
+
+
+@pytest.mark.parametrize("kind", [FailureKind.IMAGE, FailureKind.CONFIG, FailureKind.REFUSED, FailureKind.PORT_TAKEN])
+def test_what_cannot_pass_by_itself_is_a_verdict_at_once(kind: FailureKind) -> None:
+    assert Judge(SERVICE, replicas=1).look(look(troubled(kind)), 1.0).state is State.BAD
+
+
+@pytest.mark.parametrize(
+    ("instance", "patience"),
+    [(troubled(FailureKind.IMAGE, transient=True), 20.0), (troubled(FailureKind.UNSCHEDULABLE), 30.0)],
+)
+def test_what_may_pass_gets_its_time(instance: Instance, patience: float) -> None:
+    judge = Judge(SERVICE, replicas=1)
+    assert judge.look(look(instance), 100.0).state is State.GOING
+    assert judge.look(look(instance), 100.0 + patience - 0.1).state is State.GOING
+    assert judge.look(look(instance), 100.0 + patience).state is State.BAD
+
+
+def test_trouble_that_went_away_starts_anew() -> None:
+    judge = Judge(SERVICE, replicas=2)
+    trouble = troubled(FailureKind.UNSCHEDULABLE)
+    judge.look(look(trouble), 100.0)
+    judge.look(look(READY), 120.0)
+    assert judge.look(look(trouble), 131.0).state is State.GOING
+
+
+def test_never_ready_by_the_start_deadline() -> None:
+    judge = Judge(SERVICE, replicas=1)
+    starting = Instance(id="a", slot="1", state=InstanceState.STARTING)
+    assert judge.look(look(starting), 100.0).state is State.GOING
+    verdict = judge.look(look(starting), 110.0)
+    assert verdict.state is State.BAD
+    assert verdict.culprits[0].problem.kind is FailureKind.UNHEALTHY
+
+
+def test_an_image_pull_does_not_use_up_the_start_deadline() -> None:
+    judge = Judge(SERVICE, replicas=1)
+    pulling = Instance(id="a", slot="1", state=InstanceState.PENDING)
+    judge.look(look(pulling), 100.0)
+    assert judge.look(look(pulling), 150.0).state is State.GOING
+
+
+def test_the_backends_own_verdict_is_final_and_explained_by_the_instances() -> None:
+    gave_up = Problem(kind=FailureKind.REFUSED, message="update paused")
+    judge = Judge(SERVICE, replicas=1)
+    assert judge.look(look(verdict=gave_up), 1.0).culprits[0].problem is gave_up
+    crash = troubled(FailureKind.CRASHED, exits=1)
+    assert judge.look(look(crash, verdict=gave_up), 1.0).culprits[0].instance == crash
+
+
+def test_at_the_deadline_the_message_says_what_was_missing() -> None:
+    judge = Judge(SERVICE, replicas=2)
+    judge.look(look(READY), 100.0)
+    verdict = judge.at_deadline(look(READY), 160.0)
+    assert verdict.state is State.BAD
+    assert verdict.culprits[-1].problem.message == "not done within 1m (rollout.deadline): 1 of 2 ready"
+
+
+def test_zero_replicas_are_done_when_nothing_runs() -> None:
+    judge = Judge(SERVICE, replicas=0)
+    assert judge.look(look(replace(READY, state=InstanceState.STOPPING)), 1.0).state is State.GOING
+    assert judge.look(look(), 1.1).state is State.GOOD
+
+
+def test_a_backend_that_is_still_updating_is_waited_for() -> None:
+    judge = Judge(SERVICE, replicas=1)
+    judge.look(look(READY, settled=False, note="updating"), 100.0)
+    assert judge.look(look(READY, settled=False, note="updating"), 110.0).waiting_for == "updating"
