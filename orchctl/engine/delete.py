@@ -31,9 +31,10 @@ def delete(session: Session, namespace: str, name: str, limits: Limits, *, keep_
         if not keep_history:
             op.fence()
             op.records.remove_all()
-            journal.forget(session.context, namespace=namespace, name=name)
         op.step("deleted", "deleted")
         op.lease.remove()
+    if not keep_history:
+        journal.forget(session.context, namespace=namespace, name=name)
     return Outcome(service=name, state=OutcomeState.DELETED, duration_ms=session.elapsed_ms())
 
 

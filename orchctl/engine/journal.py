@@ -15,7 +15,7 @@ from typing import Any
 
 from orchctl.core.context import Context
 
-_KEPT_OPERATIONS = 50
+_KEPT_OPERATIONS = 20
 
 
 class Journal:
@@ -38,10 +38,10 @@ class Journal:
 
 
 def open_journal(context: Context, *, namespace: str, name: str, verb: str, token: str, at: str) -> Journal:
-    """Start the journal of one operation and drop the oldest beyond the last fifty of the context."""
-    directory = context.state_dir / "journal" / context.name
+    """Start the journal of one operation and drop the service's oldest beyond the last twenty."""
+    directory = _directory(context, "journal", namespace, name)
     stamp = at.replace(":", "").replace("-", "")
-    journal = Journal(directory / f"{stamp}-{verb}-{namespace}-{name}-{token[:8]}.jsonl")
+    journal = Journal(directory / f"{stamp}-{verb}-{token[:8]}.jsonl")
     for old in sorted(directory.glob("*.jsonl"))[:-_KEPT_OPERATIONS]:
         old.unlink(missing_ok=True)
     return journal
@@ -49,7 +49,7 @@ def open_journal(context: Context, *, namespace: str, name: str, verb: str, toke
 
 def write_evidence(context: Context, *, namespace: str, name: str, revision: int, document: Mapping[str, Any]) -> Path:
     """Keep what was known about a failed revision, whole, before anything is undone."""
-    directory = context.state_dir / "evidence" / context.name / namespace / name
+    directory = _directory(context, "evidence", namespace, name)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = directory / f"r{revision}.json"
     temporary = path.with_suffix(".tmp")
@@ -64,7 +64,7 @@ def write_evidence(context: Context, *, namespace: str, name: str, revision: int
 
 def read_evidence(context: Context, *, namespace: str, name: str, revision: int) -> Mapping[str, Any] | None:
     """What ``write_evidence`` kept on this machine, or None."""
-    path = context.state_dir / "evidence" / context.name / namespace / name / f"r{revision}.json"
+    path = _directory(context, "evidence", namespace, name) / f"r{revision}.json"
     try:
         found = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
@@ -73,15 +73,20 @@ def read_evidence(context: Context, *, namespace: str, name: str, revision: int)
 
 
 def forget(context: Context, *, namespace: str, name: str) -> None:
-    """Remove a deleted service's evidence."""
-    directory = context.state_dir / "evidence" / context.name / namespace / name
-    for path in directory.glob("r*.json"):
-        path.unlink(missing_ok=True)
-    for empty in (directory, directory.parent, directory.parent.parent, directory.parent.parent.parent):
-        try:
-            empty.rmdir()
-        except OSError:
-            return
+    """Remove what is kept about a deleted service, the journal of its deletion included."""
+    for kind in ("journal", "evidence"):
+        directory = _directory(context, kind, namespace, name)
+        for path in directory.glob("*.json*"):
+            path.unlink(missing_ok=True)
+        for empty in (directory, *directory.parents[:3]):
+            try:
+                empty.rmdir()
+            except OSError:  # absent, or something of another service is in it
+                break
+
+
+def _directory(context: Context, kind: str, namespace: str, name: str) -> Path:
+    return context.state_dir / kind / context.name / namespace / name
 
 
 def _fsync_directory(directory: Path) -> None:
