@@ -6,7 +6,7 @@ Reads only. One look at the backend serves any number of services.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from orchctl.core.backend import Live, Secrets
@@ -17,6 +17,7 @@ from orchctl.core.revision import Recorded, RevisionStatus
 from orchctl.core.service import Service
 from orchctl.engine import secrets as secret_providers
 from orchctl.engine.history import Records, load_namespace
+from orchctl.engine.needs import guard
 from orchctl.engine.session import Session
 from orchctl.errors import ForeignObject, UnsupportedFeature, UsageError
 
@@ -51,11 +52,11 @@ def check_all(session: Session, services: Sequence[Service], *, strict: bool) ->
     """Every service's issues by name, offline. UnsupportedFeature when any must be refused."""
     found: dict[str, tuple[Issue, ...]] = {}
     for service in services:
-        issues = (*session.backend.check(service), *_needs_issues(service))
+        issues = tuple(session.backend.check(service))
         refused = [(i.path, i.message) for i in issues if i.policy is Policy.REJECT or strict]
         if refused:
             raise UnsupportedFeature(service.name, session.backend.name, refused)
-        found[service.name] = tuple(issues)
+        found[service.name] = issues
     return found
 
 
@@ -63,19 +64,22 @@ def plan_services(session: Session, services: Sequence[Service], *, strict: bool
     """Plans in the order given. All services must be of one namespace."""
     issues = check_all(session, services, strict=strict)
     namespace = services[0].namespace
-    live = session.reader.live(namespace, [s.name for s in services])
+    live = session.reader.live(namespace, sorted({n for s in services for n in (s.name, *s.needs)}))
     records, _ = load_namespace(session.store, namespace)
-    return [
-        plan_against(session, s, live.get(s.name), records.get(s.name, []), issues=issues[s.name]) for s in services
-    ]
+    plans = []
+    for service in services:
+        told = [*issues[service.name], *guard(service, together=services, live=live)]
+        plans.append(plan_against(session, service, live.get(service.name), records.get(service.name, []), issues=told))
+    return plans
 
 
 def plan_one(session: Session, service: Service, *, strict: bool = False) -> Planned:
     """The plan of one service, from a fresh look."""
     issues = check_all(session, [service], strict=strict)[service.name]
-    live = session.reader.live(service.namespace, [service.name]).get(service.name)
+    live = session.reader.live(service.namespace, [service.name, *service.needs])
+    told = [*issues, *guard(service, together=(), live=live)]
     records = Records(session.store, service.namespace, service.name).newest_first()
-    return plan_against(session, service, live, records, issues=issues)
+    return plan_against(session, service, live.get(service.name), records, issues=told)
 
 
 def plan_against(
@@ -164,9 +168,3 @@ def _scale_notes(live: Live | None, replicas: int, records: Sequence[Recorded]) 
     if live is None or newest is None or live.replicas == replicas or newest.replicas_override != live.replicas:
         return ()
     return (f"replicas {live.replicas} -> {replicas}: scaled by hand, {newest.override_by}",)
-
-
-def _needs_issues(service: Service) -> list[Issue]:
-    text = "used for the order of deployment and recorded; the version is not compared with what runs"
-    constrained: Mapping[str, str] = {k: v for k, v in service.needs.items() if v and v != "*"}
-    return [Issue(path=f"needs.{name}", policy=Policy.WARN, message=text) for name in constrained]
