@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 world=${1:-local}
-dir=$PWD/.demo
+dir=${ORCHCTL_DEMO_DIR:-$PWD/.demo}
 mkdir -p "$dir"
 
 if [ "$world" = swarm ]; then
@@ -15,6 +15,8 @@ if [ "$world" = swarm ]; then
     # DOCKER_HOST of the daemon and HELLO_IMAGE, an image that it already has
     . "$dir/swarm.env"
     export DOCKER_HOST HELLO_IMAGE
+elif [ -n "${ORCHCTL_DEMO_DIR:-}" ]; then
+    bin=$(dirname "$(command -v orchctl)")
 else
     bin=$dir/venv/bin
     if ! [ -x "$bin/orchctl" ] || [ pyproject.toml -nt "$dir/installed" ]; then
@@ -43,7 +45,7 @@ expect() {
 # ask every ready endpoint over HTTP; local endpoints are reachable from here, overlay addresses are not
 answers() {
     [ "$world" = local ] || return 0
-    orchctl discover hello $on -o hosts | while read -r address; do
+    orchctl discover hello $on --ready -o name | while read -r address; do
         printf '%s answers: ' "$address"
         python -c 'import sys, urllib.request as u; print(u.urlopen("http://" + sys.argv[1], timeout=5).read().decode().strip())' "$address"
     done
@@ -71,9 +73,12 @@ export GREETING="hello again"
 run orchctl deploy -f $spec $on
 answers
 say "A bad release: it crashes at once, and orchctl brings the old one back by itself"
-if [ "$world" = local ]; then bad='backends.local.command=["sh","-c","echo boom: no database >&2; exit 7"]'
-else bad='command=["sh","-c","echo boom: no database >&2; exit 7"]'; fi
-expect 8 orchctl deploy -f $spec $on --set "$bad"
+cat > "$dir/bad.yaml" <<'EOF'
+# an overlay: laid over the spec by a second -f
+command: [sh, -c, "echo boom: no database >&2; exit 7"]
+backends: {local: {command: [sh, -c, "echo boom: no database >&2; exit 7"]}}
+EOF
+expect 8 orchctl deploy -f $spec -f "$dir/bad.yaml" $on
 run orchctl why hello $on
 answers
 say "Roll back by hand, to the first revision"
