@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from orchctl.core.backend import Live
 from orchctl.core.rollout import Handle, Outcome, OutcomeState
 from orchctl.engine import journal
@@ -38,11 +40,18 @@ def delete(session: Session, namespace: str, name: str, limits: Limits, *, keep_
     return Outcome(service=name, state=OutcomeState.DELETED, duration_ms=session.elapsed_ms())
 
 
+def left_of(session: Session, namespace: str, names: Sequence[str]) -> set[str]:
+    """Those of ``names`` that run, or of which anything is left, be it only a killed deployer's lease."""
+    kept = {entry.key.split("/")[1] for entry in session.store.list(f"{namespace}/")}
+    return {*session.reader.live(namespace, names), *kept} & {*names}
+
+
 def _refuse_unknown(session: Session, namespace: str, name: str) -> None:
     """Before a lease is made for a service that does not exist."""
-    if session.reader.live(namespace, [name]) or session.store.list(f"{namespace}/{name}/"):
-        return
-    raise NotFound(f"there is no service {name!r} in namespace {namespace!r}", hint="see what there is: orchctl status")
+    if not left_of(session, namespace, [name]):
+        raise NotFound(
+            f"there is no service {name!r} in namespace {namespace!r}", hint="see what there is: orchctl status"
+        )
 
 
 def _remove_workload(op: Operation, live: Live, limits: Limits) -> None:

@@ -66,9 +66,12 @@ class Records:
         return self._change(recorded, {"override": str(replicas), "override_by": by})
 
     def prune(self, keep: int = KEPT_REVISIONS) -> list[Recorded]:
-        """Remove the oldest beyond ``keep``, never one that is deployed or pending; returns what is left, newest first."""
+        """Remove the oldest beyond ``keep``, never one that is deployed or pending; returns what is left, newest first.
+
+        Oldest first, so that a kill half-way leaves no gap.
+        """
         records = self.newest_first()
-        for old in records[keep:]:
+        for old in records[:keep - 1:-1]:
             if old.status not in (RevisionStatus.DEPLOYED, RevisionStatus.PENDING):
                 self._store.delete(self._key(old.revision.number), expect=old.version)
                 records.remove(old)

@@ -29,8 +29,9 @@ class Journal:
 
     def step(self, name: str, at: str, facts: Mapping[str, Any] | None = None) -> None:
         """Write one step: intent, sent, confirmed ... ``facts`` are plain JSON values, never secrets."""
-        line = json.dumps({"step": name, "at": at, **(facts or {})}, ensure_ascii=False) + "\n"
-        os.write(self._fd, line.encode("utf-8"))
+        # ASCII: backend text may hold lone surrogates, which UTF-8 cannot carry.
+        line = json.dumps({"step": name, "at": at, **(facts or {})}) + "\n"
+        os.write(self._fd, line.encode("ascii"))
         os.fsync(self._fd)
 
     def close(self) -> None:
@@ -54,7 +55,7 @@ def write_evidence(context: Context, *, namespace: str, name: str, revision: int
     path = directory / f"r{revision}.json"
     temporary = path.with_suffix(".tmp")
     with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        json.dump(document, file, ensure_ascii=False, indent=2)
+        json.dump(document, file, indent=2)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
