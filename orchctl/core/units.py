@@ -7,16 +7,9 @@ quantities (``250m``, ``1.5``; ``256Mi``, ``1G``).
 from __future__ import annotations
 
 import re
-from decimal import ROUND_CEILING, Decimal, InvalidOperation
 
-_DURATION_MS = {
-    "ms": Decimal(1),
-    "s": Decimal(1_000),
-    "m": Decimal(60_000),
-    "h": Decimal(3_600_000),
-    "d": Decimal(86_400_000),
-}
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_DURATION_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 _SIZE = {
     "": 1,
     "k": 10**3,
@@ -30,8 +23,8 @@ _SIZE = {
     "Ti": 2**40,
     "Pi": 2**50,
 }
-_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)([A-Za-z]*)")
-_LONGEST = 32  # characters; no sane quantity is longer, and Decimal work stays bounded
+_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)([A-Za-z]*)")
+_LONGEST = 32  # characters; no sane quantity is longer, and the arithmetic stays bounded
 
 
 def parse_duration(text: str) -> int:
@@ -41,10 +34,11 @@ def parse_duration(text: str) -> int:
     parts = _PART.findall(text) if len(text) <= _LONGEST else []
     if not parts or "".join(n + u for n, u in parts) != text:
         raise ValueError(f"{text[:40]!r} is not a duration; write for example 500ms, 30s, 5m or 1h30m")
-    total = sum((Decimal(n) * _DURATION_MS[u] for n, u in parts), Decimal(0))
-    if total != int(total):
+    scale: int = 10**_LONGEST
+    total = sum(_times(number, _DURATION_MS[unit] * scale) for number, unit in parts)
+    if total % scale:
         raise ValueError(f"{text!r} is finer than one millisecond")
-    return int(total)
+    return total // scale
 
 
 def format_duration(ms: int) -> str:
@@ -53,7 +47,7 @@ def format_duration(ms: int) -> str:
         return "0s"
     text = ""
     for unit in ("h", "m", "s", "ms"):
-        count, ms = divmod(ms, int(_DURATION_MS[unit]))
+        count, ms = divmod(ms, _DURATION_MS[unit])
         if count:
             text += f"{count}{unit}"
     return text
@@ -64,8 +58,7 @@ def parse_cpu(text: str) -> int:
     match = _QUANTITY.fullmatch(text) if len(text) <= _LONGEST else None
     if not match or match[2] not in ("", "m"):
         raise ValueError(f"{text[:40]!r} is not a CPU amount; write for example 250m or 1.5")
-    millis = _decimal(match[1]) * (1 if match[2] == "m" else 1000)
-    return int(millis.to_integral_value(ROUND_CEILING))
+    return _times(match[1], 1 if match[2] == "m" else 1000)
 
 
 def format_cpu(millis: int) -> str:
@@ -78,7 +71,7 @@ def parse_bytes(text: str) -> int:
     match = _QUANTITY.fullmatch(text) if len(text) <= _LONGEST else None
     if not match or match[2] not in _SIZE:
         raise ValueError(f"{text[:40]!r} is not a size; write for example 256Mi or 1G")
-    return int((_decimal(match[1]) * _SIZE[match[2]]).to_integral_value(ROUND_CEILING))
+    return _times(match[1], _SIZE[match[2]])
 
 
 def format_bytes(size: int) -> str:
@@ -89,8 +82,8 @@ def format_bytes(size: int) -> str:
     return str(size)
 
 
-def _decimal(text: str) -> Decimal:
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        raise ValueError(f"{text!r} is not a number") from None
+def _times(number: str, unit: int) -> int:
+    """``number`` (such as 1.25) times ``unit``, exact, rounded up. Importing decimal would cost more than a command."""
+    whole, _, fraction = number.partition(".")
+    denominator: int = 10 ** len(fraction)
+    return -(-int(whole + fraction) * unit // denominator)

@@ -71,7 +71,7 @@ class Records:
         Oldest first, so that a kill half-way leaves no gap.
         """
         records = self.newest_first()
-        for old in records[:keep - 1:-1]:
+        for old in records[: keep - 1 : -1]:
             if old.status not in (RevisionStatus.DEPLOYED, RevisionStatus.PENDING):
                 self._store.delete(self._key(old.revision.number), expect=old.version)
                 records.remove(old)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-import socket
 import sys
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,12 +43,12 @@ def this_process(command: str) -> Holder:
     """The Holder of this process; ``command`` is what others are shown."""
     return Holder(
         user=_user(),
-        host=socket.gethostname(),
+        host=os.uname().nodename,
         boot=_boot(),
         pid=os.getpid(),
         pid_start=process_start(os.getpid()),
         command=command[:200],
-        token=uuid.uuid4().hex,
+        token=os.urandom(16).hex(),
     )
 
 
@@ -89,9 +86,11 @@ def process_start(pid: int) -> str:
 
 
 def _user() -> str:
+    import pwd
+
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # no passwd entry, as in many containers
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # no passwd entry, as in many containers
         return f"uid{os.getuid()}"
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -115,7 +114,7 @@ def _key(environ: Mapping[str, str], state_dir: Path) -> bytes:
     except FileExistsError:
         return path.read_bytes()
     with open(fd, "wb") as file:
-        file.write(secrets.token_bytes(32))
+        file.write(os.urandom(32))
         file.flush()
         os.fsync(file.fileno())
     return path.read_bytes()
