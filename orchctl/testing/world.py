@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import TypeVar
 
 from orchctl.core.backend import Backend
 from orchctl.core.context import Context
+from orchctl.core.endpoint import Endpoint
 from orchctl.core.service import Service
 from orchctl.engine.clock import Clock, SystemClock
 
@@ -55,6 +57,10 @@ class World(ABC):
     backend: Backend
     context: Context
     clock: Clock = SystemClock()
+    race_rounds: int = 3
+    """How often two deployers race."""
+    load_rounds: int = 3
+    """How many updates are made under load."""
 
     @abstractmethod
     def service(self, behaviour: Behaviour = Behaviour.GOOD, *, name: str = "web", greeting: str = "one") -> Service:
@@ -88,6 +94,25 @@ class World(ABC):
     @abstractmethod
     def kill_instance(self, name: str) -> None:
         """Kill one running process of the service from outside."""
+
+    def reachable(self, service: Service) -> Service:
+        """The service with its port open to ``fetch``; as it is where that is so anyway."""
+        return service
+
+    def fetch(self, endpoint: Endpoint) -> bytes:
+        """One HTTP request from where clients live, over a connection of its own; OSError when it fails."""
+        connection = http.client.HTTPConnection(endpoint.host, endpoint.port, timeout=5)
+        try:
+            connection.request("GET", "/")
+            answer = connection.getresponse()
+            body = answer.read()
+        except http.client.HTTPException as error:
+            raise OSError(f"{type(error).__name__}: {error}") from error
+        finally:
+            connection.close()
+        if answer.status != 200:
+            raise OSError(f"status {answer.status}")
+        return body
 
     def at_once(self, actions: Sequence[Callable[[], T]]) -> list[T | BaseException]:
         """Run all at the same time, each in a thread; results or what was raised, in order."""

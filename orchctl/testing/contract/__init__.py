@@ -6,6 +6,7 @@ from orchctl.testing.contract.deploy import DeployContract
 from orchctl.testing.contract.discover import DiscoverContract
 from orchctl.testing.contract.failure import FailureContract
 from orchctl.testing.contract.history import HistoryContract
+from orchctl.testing.contract.load import LoadContract
 from orchctl.testing.contract.race import RaceContract
 from orchctl.testing.contract.scale import ScaleContract
 from orchctl.testing.contract.several import SeveralContract
@@ -18,6 +19,7 @@ __all__ = [
     "DiscoverContract",
     "FailureContract",
     "HistoryContract",
+    "LoadContract",
     "RaceContract",
     "ScaleContract",
     "SeveralContract",

@@ -12,12 +12,10 @@ from orchctl.testing.contract.deploy import greetings
 from orchctl.testing.driver import Driver
 from orchctl.testing.world import World
 
-ROUNDS = 3
-
 
 class RaceContract:
     def test_two_deployers_end_with_one_spec_and_both_tell_the_truth(self, world: World, driver: Driver) -> None:
-        for turn in range(ROUNDS):
+        for turn in range(world.race_rounds):
             one = Driver(world, holder=this_process("one"))
             two = Driver(world, holder=this_process("two"))
             a, b = world.service(greeting=f"a{turn}"), world.service(greeting=f"b{turn}")

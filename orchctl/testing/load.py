@@ -1,0 +1,65 @@
+"""A client that resolves through ``discover`` and never stops asking."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self
+
+from orchctl.core.endpoint import Endpoint
+from orchctl.errors import OrchctlError
+
+_PAUSE_S = 0.01
+
+
+class Client:
+    """Asks one endpoint after the other, about a hundred times a second, and looks them up again every ``refresh_s``.
+
+    ``fetch`` makes one request and raises OSError when it fails. A context manager; read the counters after it.
+    """
+
+    def __init__(
+        self, look: Callable[[], Sequence[Endpoint]], fetch: Callable[[Endpoint], object], *, refresh_s: float
+    ) -> None:
+        self.asked = 0
+        self.failed: list[str] = []
+        self._look, self._fetch, self._refresh_s = look, fetch, refresh_s
+        self._endpoints = [e for e in look() if e.ready and e.instance]
+        self._end = threading.Event()
+        self._threads = [threading.Thread(target=body, daemon=True) for body in (self._refresh, self._ask)]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end.set()
+        for thread in self._threads:
+            thread.join(30)
+
+    def _refresh(self) -> None:
+        while not self._end.wait(self._refresh_s):
+            try:
+                found = [e for e in self._look() if e.ready and e.instance]
+            except OrchctlError as error:
+                self.failed.append(f"discover: {error}")
+                continue
+            if found:
+                self._endpoints = found
+            else:
+                self.failed.append("discover: no ready endpoint")
+
+    def _ask(self) -> None:
+        while not self._end.wait(_PAUSE_S):
+            endpoints = self._endpoints
+            endpoint = endpoints[self.asked % len(endpoints)]
+            self.asked += 1
+            try:
+                self._fetch(endpoint)
+            except OSError as error:
+                self.failed.append(f"{time.monotonic():.2f} {endpoint.instance}: {error}")
