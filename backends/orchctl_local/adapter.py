@@ -1,0 +1,53 @@
+"""The local backend: what it knows without asking anybody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from orchctl.core.backend import Backend, Connection
+from orchctl.core.capability import Claim, Feature
+from orchctl.core.context import Context
+from orchctl.core.document import NOT_TEMPLATE
+from orchctl.core.plan import Issue, NativeObject, Policy
+from orchctl.core.service import Service
+from orchctl.errors import UnsupportedFeature
+from orchctl_local import claims
+from orchctl_local.normalise import normalise
+from orchctl_local.translate import body_of, desired_of
+
+
+class LocalBackend(Backend):
+    """Plain processes on this machine."""
+
+    name: ClassVar[str] = "local"
+
+    def capabilities(self) -> Mapping[Feature, Claim]:
+        return claims.CLAIMS
+
+    def check(self, service: Service) -> Sequence[Issue]:
+        return claims.check(service)
+
+    def render(self, service: Service) -> Sequence[NativeObject]:
+        refusals = [(i.path, i.message) for i in self.check(service) if i.policy is Policy.REJECT]
+        if refusals:
+            raise UnsupportedFeature(service.name, self.name, refusals)
+        body = body_of(desired_of(service))
+        return [NativeObject(kind="service", name=f"{service.namespace}/{service.name}", body=body)]
+
+    def project(self, service: Service) -> Mapping[str, Any]:
+        return normalise(desired_of(service))
+
+    def restarts(self, path: str) -> bool:
+        head = path.partition(".")[0].partition("[")[0]
+        return path.startswith("backends.local") or head not in (*NOT_TEMPLATE, "scale")
+
+    def connect(self, context: Context) -> Connection:
+        """Starts supervisord if services are defined and it is dead: looking at dead services helps nobody."""
+        # Imported here, because validating and rendering need no files, sockets and processes.
+        from orchctl_local.connection import open_context
+
+        configured = str(context.settings.get("secrets_dir") or "")
+        secrets_dir = str((context.base_dir / Path(configured).expanduser()).absolute()) if configured else ""
+        return open_context(context, secrets_dir)

@@ -1,0 +1,142 @@
+"""Files that survive a crash at any point, and the one lock that all writers of a context take."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from orchctl.errors import Unreachable, UsageError
+from orchctl_local.layout import Layout
+
+LOCK_TIMEOUT_S = 10.0
+_LOCK_POLL_S = 0.02
+
+
+def make_root(layout: Layout) -> None:
+    """Create the context's directory, readable by its owner only; UsageError when another user could write into it."""
+    layout.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    found = layout.root.stat()
+    if found.st_uid != os.getuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise UsageError(
+            f"{layout.root} belongs to another user or can be written by others",
+            hint="give the context a state_dir that only you can write",
+        )
+    for name in ("desired", "store", "tmp", "programs"):
+        (layout.root / name).mkdir(exist_ok=True, mode=0o700)
+
+
+def write_durable(layout: Layout, path: Path, data: bytes) -> None:
+    """Write temp, fsync, rename, fsync the directory: after a power cut the old content or the new, never half."""
+    write_atomic(layout, path, data, sync=True)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def write_atomic(layout: Layout, path: Path, data: bytes, *, sync: bool = False) -> None:
+    """Replace ``path`` in one step, 0600; what the keeper can make again needs no fsync."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = layout.tmp / f"{os.getpid()}-{time.monotonic_ns()}"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            if sync:
+                os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def read_json(path: Path) -> Any:
+    """The file's JSON value; None when it is absent or is not JSON."""
+    try:
+        return json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+
+
+@contextlib.contextmanager
+def state_lock(layout: Layout, *, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
+    """Hold the context's write lock; Unreachable when somebody else keeps it for ``timeout_s``.
+
+    The lock file goes away with the directory, so a lock is good only while its file is still the one
+    at that path; otherwise it is taken again.
+    """
+    end = time.monotonic() + timeout_s
+    while True:
+        make_root(layout)
+        descriptor = os.open(layout.state_lock, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if try_lock(descriptor) and same_file(descriptor, layout.state_lock):
+                yield
+                return
+        finally:
+            os.close(descriptor)
+        if time.monotonic() > end:
+            raise Unreachable(
+                f"{layout.state_lock} is held by another process", hint="another orchctl is writing; try again"
+            )
+        time.sleep(_LOCK_POLL_S)
+
+
+def try_lock(descriptor: int) -> bool:
+    """Take the file lock if it is free."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def is_locked(descriptor: int) -> bool:
+    """Does somebody hold the file lock? Those who ask do not get into each other's way."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
+
+
+def same_file(descriptor: int, path: Path) -> bool:
+    """Is the open file still the one at ``path``?"""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def next_version(layout: Layout) -> int:
+    """A number that grows with every change of the context, like a cluster's resource version. Call it locked."""
+    try:
+        version = int(layout.sequence.read_text()) + 1
+    except (FileNotFoundError, ValueError):
+        version = 1
+    write_durable(layout, layout.sequence, str(version).encode())
+    return version
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a tree; absent is fine."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def prune_empty(path: Path) -> None:
+    """Remove a directory if nothing is in it."""
+    with contextlib.suppress(OSError):
+        path.rmdir()

@@ -1,0 +1,43 @@
+"""Secret values on this machine: the user's own files (the backend's store), and what providers gave at deploy time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from orchctl.core.service import SecretRef, Service
+from orchctl_local.layout import Layout
+from orchctl_local.model import secret_digest
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+
+
+def references(service: Service) -> Iterator[SecretRef]:
+    """Every secret that the service's variables and files name."""
+    yield from (value for value in service.env.values() if isinstance(value, SecretRef))
+    yield from (file.secret for file in service.files.values() if file.secret is not None)
+
+
+def value_of(ref: SecretRef, *, layout: Layout, namespace: str, name: str, secrets_dir: str) -> bytes | None:
+    """The secret's bytes; None when there is none."""
+    if ref.source:
+        return _read(layout.secret_file(namespace, name, secret_digest(ref)))
+    path = store_file(ref, secrets_dir)
+    return _read(path) if path is not None else None
+
+
+def store_file(ref: SecretRef, secrets_dir: str) -> Path | None:
+    """``<secrets_dir>/<name>/<key>``, or ``<secrets_dir>/<name>`` without a key; None outside of that directory."""
+    parts = [ref.name, ref.key] if ref.key else [ref.name]
+    if not secrets_dir or not all(_NAME.fullmatch(part) for part in parts):
+        return None
+    path = Path(secrets_dir, *parts)
+    return path if path.resolve().is_relative_to(Path(secrets_dir).resolve()) else None
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None

@@ -1,0 +1,205 @@
+"""Real processes on this machine, looked at through /proc."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from orchctl.core.context import Context
+from orchctl.core.registry import load
+from orchctl.core.service import Amount, Health, Port, Probe, ProbeKind, Rollout, Service, Stop
+from orchctl.testing.world import Behaviour, Truth, World
+
+NAMESPACE = "test"
+_PROC = Path("/proc")
+
+# Without site packages and http.server, a process answers after some 20 ms.
+_SERVER = """
+import os, socket, sys, time
+listener = socket.create_server(("127.0.0.1", int(os.environ["PORT_HTTP"])))
+end = time.monotonic() + float(sys.argv[1])
+body = os.environ.get("GREETING", "").encode()
+while (left := end - time.monotonic()) > 0:
+    listener.settimeout(left)
+    try:
+        connection, _ = listener.accept()
+    except TimeoutError:
+        break
+    with connection:
+        connection.recv(4096)
+        connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: %d\\r\\nConnection: close\\r\\n\\r\\n" % len(body) + body)
+sys.exit(7)
+"""
+_CRASH = "import sys; sys.stderr.write('boom: cannot start\\n'); sys.exit(7)"
+_PYTHON = (sys.executable, "-I", "-S", "-c")
+_COMMANDS = {
+    Behaviour.GOOD: (*_PYTHON, _SERVER, "3600"),
+    Behaviour.CRASH: (*_PYTHON, _CRASH),
+    Behaviour.CRASH_LATER: (*_PYTHON, _SERVER, "1"),
+    Behaviour.NEVER_READY: (*_PYTHON, "import signal; signal.pause()"),
+    Behaviour.MISSING_IMAGE: ("/nowhere/there-is-no-such-program",),
+}
+
+
+class LocalWorld(World):
+    """Everything below ``directory``; removed by ``clean``."""
+
+    name = "local"
+
+    def __init__(self, directory: Path) -> None:
+        self.backend = load("local")
+        self.root = directory / "local" / "here"
+        self.context = Context(
+            name="here",
+            backend="local",
+            state_dir=directory,
+            namespace=NAMESPACE,
+            settings={"secrets_dir": str(directory / "secrets")},
+        )
+        self._writes_before = 0
+        self._writes_seen = 0
+        self._files_seen: dict[str, tuple[int, int]] = {}
+
+    def service(self, behaviour: Behaviour = Behaviour.GOOD, *, name: str = "web", greeting: str = "one") -> Service:
+        if behaviour is Behaviour.UNSCHEDULABLE:
+            pytest.skip("one machine without reservations: there is nothing that a process could wait for")
+        return Service(
+            name=name,
+            namespace=NAMESPACE,
+            command=_COMMANDS[behaviour],
+            replicas=2,
+            env={"GREETING": greeting},
+            ports=(Port(name="http", port=8080),),
+            health=Health(
+                ready=Probe(kind=ProbeKind.HTTP, path="/", port="http", interval_ms=200, timeout_ms=1_000),
+                start_deadline_ms=2_500 if behaviour is Behaviour.NEVER_READY else 10_000,
+            ),
+            rollout=Rollout(
+                max_surge=Amount(1),
+                max_unavailable=Amount(0),
+                min_ready_ms=2_000 if behaviour is Behaviour.CRASH_LATER else 200,
+                deadline_ms=60_000,
+            ),
+            stop=Stop(grace_ms=2_000, drain_ms=0),
+        )
+
+    def truth(self, name: str) -> Truth:
+        left = [str(path.relative_to(self.root)) for path in self._files_of(name)]
+        left += [f"process {pid}" for pid, _ in self.processes(name)]
+        running = {environment["ORCHCTL_INSTANCE"]: environment for _, environment in self.processes(name)}
+        return Truth(exists=self._definition(name).exists(), running=running, leftovers=tuple(left))
+
+    def writes(self) -> int:
+        """The context's change counter; a changed definition or record that did not count counts one more."""
+        try:
+            counted = int((self.root / "sequence").read_text())
+        except FileNotFoundError:
+            counted = 0
+        if counted < self._writes_seen:
+            self._writes_before += self._writes_seen
+        files = {str(p): (p.stat().st_ino, p.stat().st_mtime_ns) for p in self._written()}
+        if files != self._files_seen and counted == self._writes_seen:
+            self._writes_before += 1
+        self._writes_seen, self._files_seen = counted, files
+        return self._writes_before + counted
+
+    def requests(self) -> int:
+        pytest.skip("reading a file is no request that somebody could count")
+
+    def foreign(self, name: str) -> None:
+        self._definition(name).parent.mkdir(parents=True, mode=0o700)
+        self._definition(name).write_text('{"written": "by somebody else"}')
+
+    def tamper(self, name: str) -> None:
+        plain = json.loads(self._definition(name).read_bytes())
+        plain["service"]["env"]["GREETING"] = "tampered"
+        self._definition(name).write_text(json.dumps(plain))
+
+    def kill_instance(self, name: str) -> None:
+        os.kill(next(pid for pid, _ in self.processes(name)), signal.SIGKILL)
+
+    def clean(self) -> None:
+        """Kill supervisord as a user would who has lost patience; its children must go with it."""
+        if pid := self.daemon():
+            os.kill(pid, signal.SIGKILL)
+        self.wait(lambda: not self.daemon() and not list(self.processes()))
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def daemon(self) -> int:
+        """Process id of this world's supervisord, 0 = none."""
+        for pid, command in _commands():
+            if "orchctl_local.daemon" in command and _link(pid, "cwd") == str(self.root):
+                return pid
+        return 0
+
+    def processes(self, name: str = "*") -> Iterator[tuple[int, dict[str, str]]]:
+        """Living processes of a service, or of all, with their environment."""
+        below = f"{self.root}/instances/{NAMESPACE}/"
+        for pid, _ in _commands():
+            environment = _environment(pid)
+            if environment.get("ORCHCTL_FILES", "").startswith(below if name == "*" else f"{below}{name}/"):
+                yield pid, environment
+
+    def wait(self, condition: Callable[[], object], *, seconds: float = 20.0) -> None:
+        """Until ``condition()`` holds; AssertionError after ``seconds``."""
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, "the condition did not come true in time"
+            time.sleep(0.02)
+
+    def _definition(self, name: str) -> Path:
+        return self.root / "desired" / NAMESPACE / f"{name}.json"
+
+    def _files_of(self, name: str) -> Iterator[Path]:
+        for tree in ("desired", "status"):
+            yield from self.root.glob(f"{tree}/{NAMESPACE}/{name}.json")
+        for tree in ("generations", "instances", "secrets"):
+            yield from self.root.glob(f"{tree}/{NAMESPACE}/{name}")
+        yield from self.root.glob(f"programs/{NAMESPACE}.{name}-*")
+        yield from self.root.glob(f"store/{NAMESPACE}_{name}_*")
+
+    def _written(self) -> list[Path]:
+        return [*self.root.glob("desired/*/*"), *self.root.glob("store/*")]
+
+
+@pytest.fixture
+def local_world(tmp_path: Path) -> Iterator[LocalWorld]:
+    """A world of its own; nothing of it is left afterwards."""
+    if sys.platform != "linux":
+        pytest.skip("the truth about processes is read from /proc")
+    world = LocalWorld(tmp_path)
+    yield world
+    world.clean()
+
+
+def _commands() -> Iterator[tuple[int, str]]:
+    """Every living process with its command line; zombies have none."""
+    for entry in _PROC.iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                if command := (entry / "cmdline").read_bytes():
+                    yield int(entry.name), command.replace(b"\0", b" ").decode(errors="replace")
+
+
+def _environment(pid: int) -> dict[str, str]:
+    try:
+        variables = (_PROC / str(pid) / "environ").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return {}
+    return dict(pair for v in variables if len(pair := v.split("=", 1)) == 2)
+
+
+def _link(pid: int, name: str) -> str:
+    try:
+        return os.readlink(_PROC / str(pid) / name)
+    except OSError:
+        return ""
