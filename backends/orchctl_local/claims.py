@@ -16,6 +16,9 @@ _FILES = Claim(
     "the file is put below the directory $ORCHCTL_FILES of each process, not at this path of the machine",
 )
 _NO_LIMIT = Claim(Support.WARNED, "plain processes share the machine: this is not enforced")
+_NO_RESERVATION = Claim(
+    Support.WARNED, "only compared with what this machine has in all: nothing is set aside for a plain process"
+)
 _NO_MOUNT = Claim(Support.UNSUPPORTED, "a plain process has no mounts; let it use a path of this machine directly")
 _IN_FRONT = Claim(
     Support.EMULATED, "nothing is put in front: each process listens on a port of this machine, see `orchctl discover`"
@@ -52,8 +55,8 @@ CLAIMS: Mapping[Feature, Claim] = {
     Feature.VOLUME_SIZE: _NO_MOUNT,
     Feature.VOLUME_TMPFS: _NO_MOUNT,
     Feature.VOLUME_HOST: _NO_MOUNT,
-    Feature.RESOURCES_CPU: _NO_LIMIT,
-    Feature.RESOURCES_MEMORY: _NO_LIMIT,
+    Feature.RESOURCES_CPU: _NO_RESERVATION,
+    Feature.RESOURCES_MEMORY: _NO_RESERVATION,
     Feature.LIMITS_CPU: _NO_LIMIT,
     Feature.LIMITS_MEMORY: _NO_LIMIT,
     Feature.HEALTH_READY: NATIVE,

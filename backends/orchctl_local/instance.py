@@ -11,6 +11,7 @@ from pathlib import Path
 from orchctl.core.environment import expand, port_environment
 from orchctl.core.rollout import FailureKind, Problem
 from orchctl.core.service import SecretRef, Service
+from orchctl.core.units import format_bytes, format_cpu
 from orchctl_local import ports
 from orchctl_local.daemon import INHERITED
 from orchctl_local.layout import Layout, confined
@@ -38,6 +39,20 @@ class Launch:
     environment: Mapping[str, str]
     directory: Path
     """Its working directory."""
+
+
+def refuse_too_large(service: Service) -> None:
+    """CannotStart when one instance alone reserves more than this machine has; nothing is really set aside."""
+    resources = service.resources
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    cpus = os.cpu_count() or 1
+    text = ""
+    if (resources.memory_bytes or 0) > memory:
+        text = f"it reserves {format_bytes(resources.memory_bytes or 0)} of memory, this machine has {memory >> 20}Mi"
+    elif (resources.cpu_millis or 0) > cpus * 1000:
+        text = f"it reserves {format_cpu(resources.cpu_millis or 0)} CPUs, this machine has {cpus}"
+    if text:
+        raise CannotStart(Problem(kind=FailureKind.UNSCHEDULABLE, message=text))
 
 
 def choose_ports(service: Service, taken: set[int]) -> dict[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchctl.core.endpoint import Endpoint
-from orchctl.core.rollout import Instance, InstanceState, Progress
+from orchctl.core.rollout import FailureKind, Instance, InstanceState, Progress
 from orchctl_local.model import Desired, Replica, Status, Step
 
 
@@ -67,7 +67,8 @@ def _state(replica: Replica) -> InstanceState:
     if replica.step is Step.ENDED:
         return InstanceState.EXITED
     if replica.step is Step.WAITING:
-        return InstanceState.EXITED if replica.problem or replica.exits else InstanceState.PENDING
+        unplaced = replica.problem is None or replica.problem.kind is FailureKind.UNSCHEDULABLE
+        return InstanceState.PENDING if unplaced and not replica.exits else InstanceState.EXITED
     return InstanceState.RUNNING if replica.was_ready else InstanceState.STARTING
 
 

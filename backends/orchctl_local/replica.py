@@ -11,7 +11,7 @@ from typing import Protocol
 
 from orchctl.core.rollout import FailureKind, Problem
 from orchctl.core.service import Probe, Restart, Service
-from orchctl_local.instance import CannotStart, choose_ports, end_of, prepare, resume
+from orchctl_local.instance import CannotStart, choose_ports, end_of, prepare, refuse_too_large, resume
 from orchctl_local.layout import Layout
 from orchctl_local.model import Replica, Step
 from orchctl_local.probes import Check
@@ -114,6 +114,7 @@ class Runner:
         state.attempt += 1
         state.instance = f"{self.service.name}-{state.number}-{state.attempt}"
         try:
+            refuse_too_large(self.service)
             self._release_ports()
             state.ports = choose_ports(self.service, self.taken)
             launch = prepare(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchctl.core.codec import to_plain
-from orchctl.core.rollout import Failure, Instance, Progress
+from orchctl.core.rollout import Failure, Instance, InstanceState, Progress
 from orchctl.engine import journal
 from orchctl.engine.session import Session
 from orchctl.engine.verdict import Culprit
@@ -63,6 +63,8 @@ def _failure(session: Session, namespace: str, name: str, group: Sequence[Culpri
 
 def _first_output(session: Session, namespace: str, name: str, instances: Sequence[Instance]) -> tuple[str, ...]:
     for instance in instances:
+        if instance.state is InstanceState.PENDING and not instance.log_id:
+            continue  # it never ran
         if lines := _tail(session, namespace, name, instance.log_id or instance.id):
             return lines
     return ()

@@ -16,7 +16,7 @@ import pytest
 
 from orchctl.core.context import Context
 from orchctl.core.registry import load
-from orchctl.core.service import Amount, Health, Port, Probe, ProbeKind, Rollout, Service, Stop
+from orchctl.core.service import Amount, Health, Port, Probe, ProbeKind, Resources, Rollout, Service, Stop
 from orchctl.testing.world import Behaviour, Truth, World
 
 NAMESPACE = "test"
@@ -70,12 +70,11 @@ class LocalWorld(World):
         self._files_seen: dict[str, tuple[int, int]] = {}
 
     def service(self, behaviour: Behaviour = Behaviour.GOOD, *, name: str = "web", greeting: str = "one") -> Service:
-        if behaviour is Behaviour.UNSCHEDULABLE:
-            pytest.skip("one machine without reservations: there is nothing that a process could wait for")
+        too_much = Resources(memory_bytes=1 << 60) if behaviour is Behaviour.UNSCHEDULABLE else Resources()
         return Service(
             name=name,
             namespace=NAMESPACE,
-            command=_COMMANDS[behaviour],
+            command=_COMMANDS.get(behaviour, _COMMANDS[Behaviour.GOOD]),
             replicas=2,
             env={"GREETING": greeting},
             ports=(Port(name="http", port=8080),),
@@ -90,6 +89,7 @@ class LocalWorld(World):
                 deadline_ms=60_000,
             ),
             stop=Stop(grace_ms=2_000, drain_ms=0),
+            resources=too_much,
         )
 
     def truth(self, name: str) -> Truth:

@@ -1,0 +1,143 @@
+"""``orchctl context``: list, show and choose contexts."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from orchctl.cli.configuration import (
+    PROJECT_FILE,
+    Configuration,
+    ContextEntry,
+    load_configuration,
+    user_file,
+    working_directory,
+)
+from orchctl.cli.options import Talk
+from orchctl.cli.place import all_entries, chosen
+from orchctl.cli.terminal import terminal_of
+from orchctl.errors import ConfigError, UnknownContext
+
+Format = Annotated[
+    Literal["table", "json", "yaml", "name"], typer.Option("--output", "-o", help="How to print the result.")
+]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The context.", show_default=False)]
+MaybeName = Annotated[str, typer.Argument(metavar="NAME", help="Default: the current one.", show_default=False)]
+
+_TABLE = re.compile(r"^\s*\[", re.MULTILINE)
+_DEFAULT = re.compile(r"^default\s*=.*$", re.MULTILINE)
+
+
+def ls(talk: Talk, output: Format = "table") -> int:
+    """List the contexts; the current one is marked."""
+    from orchctl.cli.render.documents import listed
+
+    terminal = terminal_of(talk, output)
+    configuration = load_configuration(working_directory(), os.environ)
+    current, _ = chosen(configuration)
+    entries = all_entries(configuration).values()
+    if terminal.wants_document:
+        terminal.document(listed("ContextList", [_item(e, current) for e in entries]))
+    elif output == "name":
+        terminal.names(e.name for e in entries)
+    else:
+        terminal.table(
+            ["", "NAME", "BACKEND", "NAMESPACE", "PROTECTED", "FILE"],
+            [
+                [
+                    "*" if e.name == current else "",
+                    e.name,
+                    e.backend,
+                    e.namespace,
+                    "yes" if e.protected else "",
+                    _file(e),
+                ]
+                for e in entries
+            ],
+        )
+    return 0
+
+
+def show(talk: Talk, name: MaybeName = "", output: Format = "table") -> int:
+    """Show one context: what it is, and which rule chose it."""
+    from orchctl.cli.render.documents import headed
+    from orchctl.cli.render.sanitise import sanitise
+
+    terminal = terminal_of(talk, output)
+    configuration = load_configuration(working_directory(), os.environ)
+    current, origin = chosen(configuration, name)
+    entry = _known(configuration, current)
+    if terminal.wants_document:
+        terminal.document(headed("Context", _item(entry, chosen(configuration)[0]) | {"chosen_by": origin}))
+    elif output == "name":
+        terminal.names([entry.name])
+    else:
+        facts = {"name": entry.name, "backend": entry.backend, "namespace": entry.namespace}
+        facts |= {"protected": "yes" if entry.protected else "no", "file": _file(entry)}
+        facts |= {} if name else {"chosen by": origin}
+        facts |= {key: str(value) for key, value in entry.settings.items()}
+        terminal.print("".join(f"{sanitise(f'{key}: {value}')}\n" for key, value in facts.items()))
+    return 0
+
+
+def use(talk: Talk, name: Name) -> int:
+    """Make NAME the default in the user's configuration."""
+    terminal = terminal_of(talk, "text")
+    configuration = load_configuration(working_directory(), os.environ)
+    _known(configuration, name)
+    named = os.environ.get("ORCHCTL_CONFIG")
+    path = working_directory() / Path(named).expanduser() if named else user_file()
+    _write_default(path, name)
+    terminal.say(f"default context is now {name} ({path})")
+    now, origin = chosen(load_configuration(working_directory(), os.environ))
+    if now != name:
+        terminal.say(f"here {now} is used all the same: {origin}", "warning")
+    return 0
+
+
+def _known(configuration: Configuration, name: str) -> ContextEntry:
+    known = all_entries(configuration)
+    if name not in known:
+        raise UnknownContext(f"there is no context {name!r}", hint=f"known: {', '.join(known)}")
+    return known[name]
+
+
+def _item(entry: ContextEntry, current: str) -> dict[str, Any]:
+    """Settings are references to credentials, never credentials (the configuration holds none)."""
+    return {
+        "name": entry.name,
+        "backend": entry.backend,
+        "namespace": entry.namespace,
+        "protected": entry.protected,
+        "settings": dict(entry.settings),
+        "file": str(entry.file) if entry.file else "",
+        "current": entry.name == current,
+    }
+
+
+def _file(entry: ContextEntry) -> str:
+    return str(entry.file) if entry.file else "built in"
+
+
+def _write_default(path: Path, name: str) -> None:
+    """Change one line and leave the rest of the file, comments included, as it is."""
+    try:
+        text = path.read_text("utf-8") if path.exists() else ""
+        table = _TABLE.search(text)
+        head, rest = (text[: table.start()], text[table.start() :]) if table else (text, "")
+        line = f'default = "{name}"'
+        head = _DEFAULT.sub(lambda _: line, head, count=1) if _DEFAULT.search(head) else f"{line}\n{head}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(head + rest)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        hint = f"set it by hand, in the project's {PROJECT_FILE}, or with ORCHCTL_CONTEXT"
+        raise ConfigError(f"the configuration cannot be written: {error.strerror}", file=str(path), hint=hint) from None

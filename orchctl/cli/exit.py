@@ -1,0 +1,126 @@
+"""The way out: every outcome and every failure becomes an exit code and a message. The only ``sys.exit``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import NoReturn, TextIO
+
+from orchctl.cli.render.errors import error_page
+from orchctl.cli.render.style import wants_colour
+from orchctl.errors import BackendBug, OrchctlError
+
+_SIGINT, _SIGPIPE = 128 + 2, 128 + 13
+
+
+def leave(arguments: Sequence[str]) -> NoReturn:
+    """Run the command line and end the process with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # What the terminal cannot encode is shown escaped instead of ending the command.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = _run(arguments)
+    except BrokenPipeError:
+        code = _SIGPIPE
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:  # told, where that was possible; it must not fail again at interpreter exit (code 120)
+            _drop(stream)
+    sys.exit(code)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    from orchctl.cli.app import run
+
+    try:
+        code = run(arguments)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return _SIGINT
+    except BrokenPipeError:
+        raise
+    except OrchctlError as error:
+        return _tell(error, arguments)
+    except Exception as error:  # noqa: BLE001 - the seam: what nobody expected ends here as one sentence
+        return _tell(_bug(error), arguments)
+
+
+def _bug(error: Exception) -> OrchctlError:
+    """An adapter's exception names the adapter; anything else is ours."""
+    bug: OrchctlError
+    if adapter := _adapter_of(error.__traceback__):
+        bug = BackendBug(adapter, error)
+    elif isinstance(error, OSError) and error.strerror:  # a full disk, a state directory of somebody else
+        what = f"{error.filename}: " if error.filename else "writing the output: "
+        bug = OrchctlError(f"{what}{error.strerror}")
+    else:
+        bug = OrchctlError(
+            f"orchctl failed unexpectedly: {type(error).__name__}: {error}",
+            hint="this is a bug in orchctl; please report it with the output of -v",
+        )
+    bug.__cause__ = error
+    return bug
+
+
+def _adapter_of(trace: TracebackType | None) -> str:
+    while trace is not None:
+        package, _, _ = str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")
+        if package.startswith("orchctl_"):
+            return package.removeprefix("orchctl_")
+        trace = trace.tb_next
+    return ""
+
+
+def _tell(error: OrchctlError, arguments: Sequence[str]) -> int:
+    kind = asked_output(arguments)
+    if kind:
+        from orchctl.cli.render.documents import error_document, write_document
+
+        try:
+            write_document(sys.stdout, error_document(error), kind)
+        except OSError:  # stdout itself is what failed: the page below says so
+            _drop(sys.stdout)
+    mode = _value_of(("--color",), arguments) or "auto"
+    colour = wants_colour(mode, os.environ, is_terminal=sys.stderr.isatty())
+    page = error_page(error, colour=colour)
+    if error.exit_code == OrchctlError.exit_code and {"-v", "--verbose"} & {*arguments}:
+        import traceback
+
+        from orchctl.cli.render.sanitise import sanitise_lines
+
+        page += sanitise_lines("".join(traceback.format_exception(error.__cause__ or error)))
+    with suppress(OSError):  # a terminal that is gone does not change how the command ended
+        sys.stderr.write(page)
+    return error.exit_code
+
+
+def asked_output(arguments: Sequence[str]) -> str:
+    """``json``, ``jsonl`` or ``yaml`` when the command line asks for documents, also when it cannot be read further."""
+    kind = _value_of(("-o", "--output"), arguments)
+    return kind if kind in ("json", "jsonl", "yaml") else ""
+
+
+def _value_of(names: Sequence[str], arguments: Sequence[str]) -> str:
+    for position, word in enumerate(arguments):
+        for name in names:
+            if word == name:
+                return arguments[position + 1] if position + 1 < len(arguments) else ""
+            joined = f"{name}=" if name.startswith("--") else name
+            if word.startswith(joined):
+                return word[len(joined) :].removeprefix("=")
+    return ""
+
+
+def _drop(stream: TextIO) -> None:
+    """Let what is still buffered go nowhere."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    except (OSError, ValueError):
+        return

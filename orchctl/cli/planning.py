@@ -1,0 +1,75 @@
+"""What ``plan`` and ``deploy --dry-run`` share: make plans, show them, save them, read them back."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from orchctl.cli.configuration import working_directory
+from orchctl.cli.render.documents import headed, one_or_list, plan_item
+from orchctl.cli.render.plan import plan_lines
+from orchctl.cli.terminal import Terminal
+from orchctl.core.codec import from_plain, to_plain
+from orchctl.core.plan import Plan
+from orchctl.engine.plan import Planned
+from orchctl.errors import UsageError
+
+_KIND = "SavedPlan"
+
+
+def show_plans(terminal: Terminal, plans: Sequence[Plan]) -> None:
+    """On stdout, as ``-o`` says."""
+    if terminal.wants_document:
+        terminal.document(one_or_list("Plan", [plan_item(p) for p in plans]))
+    elif terminal.output == "name":
+        terminal.names(p.service.name for p in plans if not p.is_empty)
+    else:
+        blocks = ["\n".join(plan_lines(p, colour=terminal.colour_out)) for p in plans]
+        terminal.print("\n\n".join(blocks) + "\n")
+
+
+def is_pending(planned: Sequence[Planned]) -> bool:
+    """A deploy would do something for at least one service."""
+    return any(not p.is_unchanged for p in planned)
+
+
+def save_plans(file: str, plans: Sequence[Plan]) -> None:
+    """Write all or nothing; readable by the owner only, because environment values stand in it."""
+    path = working_directory() / file
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    text = json.dumps(headed(_KIND, {"plans": [to_plain(p) for p in plans]}), indent=2) + "\n"
+    try:
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as target:
+            target.write(text)
+            target.flush()
+            os.fsync(target.fileno())
+        temporary.replace(path)
+        _sync(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UsageError(f"the plan cannot be written to {file}: {error.strerror}") from None
+
+
+def read_plans(file: str) -> list[Plan]:
+    """What ``save_plans`` wrote; UsageError for anything else."""
+    try:
+        data = json.loads((working_directory() / file).read_text("utf-8"))
+        if not isinstance(data, dict) or data.get("kind") != _KIND:
+            raise ValueError("it is no saved plan")
+        return [from_plain(Plan, item) for item in data.get("plans", [])]
+    except OSError as error:
+        raise UsageError(f"the plan {file} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise UsageError(
+            f"the plan {file} cannot be used: {error}", hint="make one with: orchctl plan --out FILE"
+        ) from None
+
+
+def _sync(directory: Path) -> None:
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,1 @@
+"""Values in, text out. The only place that draws."""

@@ -1,0 +1,68 @@
+"""A plan for people: the fields that change, what restarts, what is not as written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from orchctl.cli.render.sanitise import sanitise
+from orchctl.cli.render.style import Style, paint
+from orchctl.core.codec import to_plain
+from orchctl.core.plan import Change, Issue, Op, Plan, Policy
+
+_MARKS: dict[Op, tuple[str, Style]] = {Op.ADD: ("+", "add"), Op.UPDATE: ("~", "update"), Op.REMOVE: ("-", "remove")}
+_LONGEST_VALUE = 200
+
+
+def plan_lines(plan: Plan, *, colour: bool) -> list[str]:
+    """Head, one line for each change, issues, notes, summary."""
+    name = sanitise(f"{plan.service.name} (namespace {plan.service.namespace}, {plan.backend}, context {plan.context})")
+    lines = [paint(name, "bold", colour=colour)]
+    lines += [_change(change, colour=colour) for change in plan.changes]
+    lines += issue_lines(plan.issues, colour=colour)
+    lines += [f"  {sanitise(note)}" for note in plan.notes]
+    return [*lines, sanitise(f"  {summary(plan)}")]
+
+
+def issue_lines(issues: Sequence[Issue], *, colour: bool) -> list[str]:
+    """``  warn  resources.cpu: not enforced``."""
+    return [
+        f"  {paint(f'{issue.policy.value:<7}', 'error' if issue.policy is Policy.REJECT else 'warning', colour=colour)} "
+        f"{sanitise(issue.path)}: {sanitise(issue.message)}"
+        for issue in issues
+    ]
+
+
+def summary(plan: Plan) -> str:
+    """One line: how much changes, and whether instances are replaced."""
+    if plan.is_empty:
+        return "nothing to change"
+    if not plan.expect:
+        count = plan.service.replicas or 0
+        return f"new service with {count} replica{'' if count == 1 else 's'}"
+    count = len(plan.changes)
+    effect = "instances are replaced" if plan.restarts else "nothing restarts"
+    return f"{count} change{'' if count == 1 else 's'}; {effect}"
+
+
+def _change(change: Change, *, colour: bool) -> str:
+    mark, style = _MARKS[change.op]
+    values: dict[Op, Callable[[], str]] = {
+        Op.ADD: lambda: _value(change.after),
+        Op.REMOVE: lambda: _value(change.before),
+        Op.UPDATE: lambda: f"{_value(change.before)} -> {_value(change.after)}",
+    }
+    restarts = paint("  (restarts)", "warning", colour=colour) if change.restarts else ""
+    line = paint(f"{mark} {sanitise(change.path)}: {values[change.op]()}", style, colour=colour)
+    return f"  {line}{restarts}"
+
+
+def _value(value: Any) -> str:
+    """Plain scalars as they are; what could be misread, and everything with structure, as JSON."""
+    if isinstance(value, str) and value.isprintable() and value == value.strip() and value:
+        text = value
+    else:
+        text = json.dumps(to_plain(value), ensure_ascii=False, sort_keys=True)
+    text = sanitise(text)
+    return f"{text[:_LONGEST_VALUE]}..." if len(text) > _LONGEST_VALUE else text

@@ -1,0 +1,76 @@
+"""The services that a command line means: from spec files, filtered by name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from orchctl.cli.configuration import working_directory
+from orchctl.cli.names import check_name, namespace_of
+from orchctl.cli.options import Files, Where
+from orchctl.core.context import Context
+from orchctl.core.service import Service
+from orchctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from orchctl.spec.source import Resolved, SpecRequest
+
+
+def request_of(files: Files, context: Context) -> SpecRequest:
+    """The flags as the spec layer takes them."""
+    from orchctl.core import registry
+    from orchctl.spec.source import SpecRequest
+
+    built_in = context.backend in registry.BUILT_IN
+    return SpecRequest(
+        files=tuple(files.file),
+        env_name=files.env,
+        sets=tuple(files.set_),
+        env_files=tuple(files.env_file),
+        environ=dict(os.environ),
+        default_namespace=context.namespace,
+        known_backends=() if built_in else (*registry.BUILT_IN, *registry.RESERVED, context.backend),
+        cwd=working_directory(),
+    )
+
+
+def load_resolved(files: Files, names: Sequence[str], where: Where, context: Context) -> list[Resolved]:
+    """The named services of the files, or all. Their namespace: -n, what the spec says, the context's."""
+    from orchctl.spec.source import load_services
+
+    found = load_services(request_of(files, context))
+    if where.namespace:
+        namespace = namespace_of(where, context)
+        found = [replace(r, service=replace(r.service, namespace=namespace)) for r in found]
+    known = [r.service.name for r in found]
+    for name in names:
+        if name not in known:
+            close = get_close_matches(name, known, 1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            raise UsageError(f"the spec has no service {name!r}", hint=f"{hint}it has: {', '.join(known)}")
+    return [r for r in found if not names or r.service.name in names]
+
+
+def load_services(files: Files, names: Sequence[str], where: Where, context: Context) -> list[Service]:
+    """As ``load_resolved``; one command works in one namespace."""
+    services = [r.service for r in load_resolved(files, names, where, context)]
+    namespaces = sorted({s.namespace for s in services})
+    if len(namespaces) > 1:
+        raise UsageError(
+            f"the services are of several namespaces: {', '.join(namespaces)}",
+            hint="name the services of one of them, or put all into one with -n",
+        )
+    return services
+
+
+def named_services(files: Files, names: Sequence[str], where: Where, context: Context) -> list[Service]:
+    """For verbs that need no file: by name alone, or with -f as the files say (with their ``needs``)."""
+    if files.file:
+        return load_services(files, names, where, context)
+    if files.env or files.set_ or files.env_file:
+        raise UsageError("--env, --set and --env-file need -f", hint="name the spec with -f FILE")
+    namespace = namespace_of(where, context)
+    return [Service(name=check_name(name), namespace=namespace) for name in dict.fromkeys(names)]

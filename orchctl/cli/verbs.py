@@ -1,0 +1,64 @@
+"""The verbs, as a table: what ``--help`` lists and where each one lives. Imports nothing."""
+
+from __future__ import annotations
+
+
+class Verb:
+    """``module`` is the file under orchctl/cli, ``functions`` the commands in it (several: a group).
+
+    A plain class: NamedTuple and dataclass import more than all of ``--help`` costs.
+    """
+
+    __slots__ = ("functions", "module", "summary")
+
+    def __init__(self, summary: str, module: str, functions: tuple[str, ...]) -> None:
+        self.summary = summary
+        self.module = module
+        self.functions = functions
+
+    @property
+    def is_group(self) -> bool:
+        return len(self.functions) > 1
+
+
+def _verb(name: str, summary: str) -> tuple[str, Verb]:
+    return name, Verb(summary, name, (name,))
+
+
+VERBS: dict[str, Verb] = dict(
+    (
+        _verb("init", "Write a commented starter spec"),
+        _verb("validate", "Check specs offline, against one or all backends"),
+        ("render", Verb("Print the native objects, or the merged spec, offline", "rendering", ("render",))),
+        _verb("plan", "Show what a deploy would change"),
+        _verb("deploy", "Make services run as the spec says, and wait until they do"),
+        _verb("status", "Show what runs"),
+        _verb("history", "Show the revisions of a service"),
+        _verb("logs", "Print the output of a service"),
+        _verb("why", "Say why a service is not healthy, and what to do"),
+        _verb("scale", "Change how many instances run: web=5 api=+2 worker=50%"),
+        _verb("discover", "Print where services can be reached"),
+        _verb("rollback", "Go back to an earlier revision"),
+        _verb("restart", "Replace every instance without changing anything"),
+        _verb("delete", "Remove services and all that was made for them"),
+        ("context", Verb("List, show and choose contexts", "context", ("ls", "show", "use"))),
+        ("lock", Verb("Show or break the lock of a service", "lock", ("show", "break"))),
+        _verb("backends", "Show what each backend can do"),
+        _verb("schema", "Print the JSON Schema of the spec"),
+        _verb("explain", "Explain an error code such as E0220, or the exit codes"),
+    )
+)
+
+
+def help_text() -> str:
+    """What ``orchctl --help`` prints."""
+    width = max(map(len, VERBS))
+    verbs = "\n".join(f"  {name:<{width}}  {verb.summary}" for name, verb in VERBS.items())
+    return (
+        "Usage: orchctl VERB [SERVICE...] [OPTIONS]\n\n"
+        "One service spec, many orchestrators: plan, deploy, scale, discover, roll back.\n\n"
+        f"Verbs:\n{verbs}\n\n"
+        "Options of every verb:\n"
+        "  -h, --help     What a verb does and the options it takes: orchctl VERB --help\n"
+        "  -V, --version  The version\n"
+    )

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import pytest
+
+from orchctl.cli.explain import EXIT_CODES
+from orchctl.cli.verbs import VERBS
+from orchctl.errors import OrchctlError
+from tests.cli.harness import CommandLine
+
+
+def test_help_lists_every_verb_in_one_line(cli: CommandLine) -> None:
+    result = cli("--help")
+    assert result.code == 0
+    for name, verb in VERBS.items():
+        assert f"  {name:<8}  {verb.summary}\n" in result.out
+    assert all(len(line) <= 80 for line in result.out.splitlines())
+
+
+def test_no_arguments_show_help(cli: CommandLine) -> None:
+    assert cli().out == cli("--help").out
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_a_help_page_of_plain_text(cli: CommandLine, verb: str) -> None:
+    result = cli(verb, "--help")
+    assert result.code == 0
+    assert result.out.startswith(f"Usage: orchctl {verb} ")
+    assert "--help" in result.out
+
+
+def test_help_of_a_verb_is_its_help_page(cli: CommandLine) -> None:
+    assert cli("help", "deploy").out == cli("deploy", "--help").out
+
+
+def test_unknown_verb_is_a_usage_error_with_a_suggestion(cli: CommandLine) -> None:
+    result = cli("deplyo")
+    assert (result.code, result.out) == (2, "")
+    assert result.err == "error[E0100]: there is no verb 'deplyo'\nhelp: did you mean 'deploy'?\n"
+
+
+def test_unknown_option_is_a_usage_error(cli: CommandLine) -> None:
+    result = cli("status", "--watchh")
+    assert result.code == 2
+    assert result.err.startswith("error[E0100]: no such option: --watchh")
+    assert result.err.endswith("help: see: orchctl status --help\n")
+
+
+def test_option_before_the_verb_says_so(cli: CommandLine) -> None:
+    result = cli("-v", "status")
+    assert result.code == 2
+    assert "the verb comes first" in result.err
+
+
+def test_missing_argument_is_a_usage_error(cli: CommandLine) -> None:
+    result = cli("history")
+    assert (result.code, result.err) == (
+        2,
+        "error[E0100]: missing argument 'SERVICE'\nhelp: see: orchctl history --help\n",
+    )
+
+
+def test_unknown_output_kind_names_the_known_ones(cli: CommandLine) -> None:
+    assert cli("history", "web", "-o", "xml").err == (
+        "error[E0100]: invalid value for '--output' / '-o': 'xml' is not one of 'table', 'json', 'yaml', 'jsonl'\n"
+        "help: see: orchctl history --help\n"
+    )
+
+
+def test_every_exit_code_of_an_error_is_explained(cli: CommandLine) -> None:
+    def codes(kind: type[OrchctlError]) -> set[int]:
+        return {kind.exit_code}.union(*map(codes, kind.__subclasses__()))
+
+    assert codes(OrchctlError) <= set(EXIT_CODES)
+    assert "  8  the rollout failed, and the last good revision runs again\n" in cli("help", "exit-codes").out
+
+
+def test_explain_tells_what_a_code_means(cli: CommandLine) -> None:
+    assert cli("explain", "e0220").out == (
+        "E0220: The spec has no such field; nothing that you wrote is silently ignored. Exit code 2.\n"
+    )
+    assert "Exit code 5" in cli("explain", "E0503").out
+    assert cli("explain", "E9999").code == 4

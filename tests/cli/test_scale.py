@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.cli.harness import CommandLine
+
+
+def test_absolute_count(cli: CommandLine) -> None:
+    cli.deploy()
+    result = cli("scale", "web=4")
+    assert (result.code, result.out) == (0, "")
+    assert result.err.startswith("fake at fake://memory, namespace default, context test\n")
+    assert result.err.endswith("web: converged, revision 1, 2 -> 4 replicas, 4/4 ready (T)\n")
+
+
+@pytest.mark.parametrize(("target", "count"), [("+2", 4), ("-1", 1), ("50%", 1), ("+50%", 3)])
+def test_relative_counts(cli: CommandLine, target: str, count: int) -> None:
+    cli.deploy()
+    assert cli("scale", f"web={target}").code == 0
+    assert cli.cluster.definitions["default", "web"].replicas == count
+
+
+def test_several_services(cli: CommandLine) -> None:
+    cli.deploy("services:\n  a: {image: x/a:1}\n  b: {image: x/b:1}\n")
+    document = json.loads(cli("scale", "a=2", "b=3", "-o", "json").out)
+    assert document["kind"] == "OutcomeList"
+    assert [(i["service"], i["details"]["replicas"]) for i in document["items"]] == [("a", 2), ("b", 3)]
+
+
+def test_one_unknown_of_several_is_partial(cli: CommandLine) -> None:
+    cli.deploy()
+    result = cli("scale", "web=3", "api=2")
+    assert result.code == 11
+    assert "there is no service 'api' in namespace 'default'" in result.err
+
+
+@pytest.mark.parametrize("target", ["web=0", "web=-5", "web=0%"])
+def test_stopping_everything_needs_a_confirmation(cli: CommandLine, target: str) -> None:
+    cli.deploy()
+    result = cli("scale", target)
+    assert result.code == 2
+    assert result.err.endswith(
+        "error[E0103]: this needs a confirmation: Stop every instance of web?\nhelp: confirm with --yes\n"
+    )
+    assert cli.cluster.definitions["default", "web"].replicas == 2
+
+
+def test_stopping_everything_with_yes(cli: CommandLine) -> None:
+    cli.deploy()
+    result = cli("scale", "web=0", "--yes")
+    assert result.code == 0
+    assert result.err.endswith("web: converged, revision 1, 2 -> 0 replicas (T)\n")
+
+
+@pytest.mark.parametrize("argument", ["web", "=3", "web=", "web=x", "web=1.5", "web=2=3", "Web=2", "../web=2"])
+def test_nonsense_is_a_usage_error(cli: CommandLine, argument: str) -> None:
+    cli.deploy()
+    assert cli("scale", argument).code == 2
+
+
+def test_a_service_named_twice_is_a_usage_error(cli: CommandLine) -> None:
+    assert cli("scale", "web=1", "web=2").err == "error[E0100]: service 'web' is named twice\n"
