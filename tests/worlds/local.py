@@ -54,6 +54,8 @@ class LocalWorld(World):
     """Everything below ``directory``; removed by ``clean``."""
 
     name = "local"
+    race_rounds = 50
+    load_rounds = 20
 
     def __init__(self, directory: Path) -> None:
         self.backend = load("local")

@@ -1,0 +1,119 @@
+"""Answers and exceptions of the engine's API -> errors of orchctl. One table, one place."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from orchctl.errors import (
+    AlreadyExists,
+    AuthRefused,
+    Conflict,
+    NotFound,
+    OrchctlError,
+    OutcomeUnknown,
+    StalePlan,
+    Unreachable,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    import requests
+
+OUT_OF_SEQUENCE = "update out of sequence"
+_NAME_TAKEN = "name conflicts with an existing object"  # a 500 when two networks are made at the same time
+_NOT_A_MANAGER = ("not a swarm manager", "This node is not part of a swarm")
+_IN_USE = ("is in use by", "has active endpoints", "in use by task")
+_TOO_LARGE = ("too large", "larger than max")
+_NO_LEADER = ("does not have a leader", "context deadline exceeded", "no leader", "lost quorum", "raft")
+
+
+def from_answer(status: int, message: str, *, where: str) -> OrchctlError:
+    """The error that an answer of 400 and more means. A stale write is a 500 with a text, not a 409."""
+    text = f"{where}: {message}"
+    if OUT_OF_SEQUENCE in message:
+        return StalePlan("the object was changed by somebody else since it was read", hint="run the command again")
+    if any(t in message for t in _IN_USE):
+        return Conflict(text)
+    if any(t in message for t in _TOO_LARGE):
+        return UsageError(f"{where} refused the request: {message}")
+    if status in (401, 403):
+        return AuthRefused(text, hint="the engine's authorisation refused this user or certificate")
+    if status == 503 and any(t in message for t in _NOT_A_MANAGER):
+        return UsageError(
+            f"{where} is no swarm manager",
+            hint="name a manager in the context's host, or make this node one: docker swarm init",
+        )
+    if status == 404:
+        return NotFound(text)
+    if status == 409 or _NAME_TAKEN in message:
+        return AlreadyExists(text)
+    if status == 400 and "HTTP request to an HTTPS server" in message:
+        return Unreachable(text, hint="this address speaks TLS: set tls in the context")
+    if status in (502, 503, 504) or (status == 500 and any(t in message for t in _NO_LEADER)):
+        return Unreachable(text, hint="the managers may have lost their majority: docker node ls on another manager")
+    if status >= 500:
+        return Unreachable(text)
+    return UsageError(f"{where} refused the request: {message}")
+
+
+def from_transport(error: requests.exceptions.RequestException, *, where: str, write: bool) -> OrchctlError:
+    """The error that a broken connection means; a write that may have arrived is OutcomeUnknown."""
+    import requests.exceptions as kinds
+
+    cause = _deepest(error)
+    text = f"{where}: {_short(cause)}"
+    if isinstance(cause, PermissionError):
+        return AuthRefused(text, hint="this user may not open the socket; is it in the group docker?")
+    if _client_certificate_refused(str(error)):
+        return AuthRefused(f"{where}: the engine refused our client certificate", hint="check tls.cert and tls.key")
+    if isinstance(error, kinds.SSLError):
+        return Unreachable(text, hint="is tls.ca the authority that signed this engine's certificate?")
+    if isinstance(error, kinds.ConnectTimeout) or _never_connected(error, cause):
+        return Unreachable(text, hint="is the engine running, and is this its address?")
+    if write:
+        return OutcomeUnknown(f"{text} (the request may have been carried out)", hint="run the command again")
+    return Unreachable(text)
+
+
+def _deepest(error: BaseException) -> BaseException:
+    """The reason inside the reasons: requests wraps urllib3, which wraps the socket's own error."""
+    seen: set[int] = set()
+    while id(error) not in seen:
+        seen.add(id(error))
+        inner = getattr(error, "reason", None)
+        candidates = [inner, *error.args, error.__cause__, error.__context__]
+        nested = next((c for c in candidates if isinstance(c, BaseException) and id(c) not in seen), None)
+        if nested is None:
+            break
+        error = nested
+    return error
+
+
+def _never_connected(error: BaseException, cause: BaseException) -> bool:
+    if isinstance(cause, (FileNotFoundError, ConnectionRefusedError)):
+        return True
+    if isinstance(cause, OSError) and cause.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH):
+        return True
+    names = {type(e).__name__ for e in (cause, *_chain(error))}
+    return bool(names & {"NewConnectionError", "NameResolutionError", "gaierror", "ConnectTimeoutError"})
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    found: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in found:
+        found.append(current)
+        inner = [current.__cause__, current.__context__, getattr(current, "reason", None), *current.args]
+        current = next((c for c in inner if isinstance(c, BaseException) and c not in found), None)
+    return found
+
+
+def _client_certificate_refused(text: str) -> bool:
+    lowered = text.lower()
+    return "alert" in lowered and "certificate" in lowered and "unknown ca" not in lowered
+
+
+def _short(error: BaseException) -> str:
+    text = str(error.strerror if isinstance(error, OSError) and error.strerror else error)
+    return text[:200] or type(error).__name__

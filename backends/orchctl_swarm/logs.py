@@ -1,0 +1,106 @@
+"""The logs API: frames of stdout and stderr in one stream, cut into lines."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from orchctl.core.endpoint import LogLine
+from orchctl_swarm.client import Reading
+from orchctl_swarm.failures import from_transport
+
+_HEADER = 8
+_STREAMS = {1: "stdout", 2: "stderr"}
+LONGEST_LINE = 64 * 1024
+_MOST_BYTES = 32 * 2**20  # of a read that does not follow: sorted in memory
+_TASK = re.compile(r"com\.docker\.swarm\.task\.id=(\w+)")
+
+
+def read(reading: Reading, path: str, instance: str, *, tail: int, since_ms: int, follow: bool) -> Iterator[LogLine]:
+    """Lines of one task, or of a service's tasks with ``instance`` "": sorted by time unless followed."""
+    query = {"stdout": "1", "stderr": "1", "timestamps": "1", "details": "0" if instance else "1"}
+    query |= {"tail": str(tail) if tail else "all", "follow": "1" if follow else "0"}
+    if since_ms:
+        query["since"] = str(since_ms // 1000)
+    response = reading.stream(path, query, endless=follow)
+    lines = (parse_line(stream, text, instance) for stream, text in split_lines(frames(_chunks(reading, response))))
+    chosen = (line for line in lines if line.at_ms >= since_ms or not line.at_ms)
+    if follow:
+        return _closing(chosen, response)
+    with response:
+        everything = sorted(chosen, key=lambda line: line.at_ms)
+    return iter(everything[-tail:] if tail else everything)
+
+
+def _closing(lines: Iterator[LogLine], response: Any) -> Iterator[LogLine]:
+    with response:
+        yield from lines
+
+
+def _chunks(reading: Reading, response: Any) -> Iterator[bytes]:
+    import requests
+
+    try:
+        yield from response.iter_content(chunk_size=None)
+    except requests.exceptions.RequestException as error:
+        raise from_transport(error, where=reading.where, write=False) from error
+
+
+def frames(chunks: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
+    """(stream, payload) of every frame: one byte stream, three of nothing, four of length, payload.
+
+    A stream byte that is none means a terminal's raw output: passed through.
+    """
+    buffer = bytearray()
+    for chunk in chunks:
+        buffer += chunk
+        while len(buffer) >= _HEADER:
+            if buffer[0] > 2 or buffer[1:4] != b"\0\0\0":
+                yield "stdout", bytes(buffer)
+                buffer.clear()
+                break
+            size = int.from_bytes(buffer[4:_HEADER], "big")
+            if len(buffer) < _HEADER + size:
+                break
+            yield _STREAMS.get(buffer[0], "stdout"), bytes(buffer[_HEADER : _HEADER + size])
+            del buffer[: _HEADER + size]
+
+
+def split_lines(found: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, str]]:
+    """Whole lines per stream, at most LONGEST_LINE long; what has no line end comes last."""
+    rest: dict[str, bytes] = {}
+    taken = 0
+    for stream, payload in found:
+        taken += len(payload)
+        *lines, rest[stream] = (rest.get(stream, b"") + payload)[-_MOST_BYTES:].split(b"\n")
+        for line in lines:
+            yield stream, _text(line)
+    for stream, line in rest.items():
+        if line:
+            yield stream, _text(line)
+
+
+def _text(line: bytes) -> str:
+    return line[:LONGEST_LINE].decode("utf-8", "replace").rstrip("\r")
+
+
+def parse_line(stream: str, line: str, instance: str) -> LogLine:
+    """``TIME [DETAILS] TEXT``; details name the task and are there when no instance was asked for."""
+    stamp, _, rest = line.partition(" ")
+    if not instance:
+        details, _, rest = rest.partition(" ")
+        match = _TASK.search(details)
+        instance = match[1] if match else ""
+    return LogLine(instance=instance, text=rest, stream=stream, at_ms=_epoch_ms(stamp))
+
+
+def _epoch_ms(stamp: str) -> int:
+    """The engine writes nanoseconds; Python reads microseconds."""
+    try:
+        whole, _, fraction = stamp.rstrip("Z").partition(".")
+        moment = datetime.datetime.fromisoformat(whole).replace(tzinfo=datetime.UTC)
+        return int(moment.timestamp()) * 1000 + int((fraction + "000")[:3])
+    except ValueError:
+        return 0

@@ -1,0 +1,72 @@
+"""A private network for test nodes: one bridge, one network namespace per node.
+
+Everything an engine does to iptables, bridges and forwarding happens inside its namespace and
+vanishes with it; the machine itself sees one bridge and its ends of the cables.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+
+from tests.servers.packages import Unavailable
+
+
+def ip(*words: str, check: bool = True) -> str:
+    done = subprocess.run(["ip", *words], capture_output=True, text=True, timeout=20, check=False)
+    if check and done.returncode:
+        raise RuntimeError(f"ip {' '.join(words)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+_LETTERS = itertools.cycle("abcdefghijklmnopqrstuvwxyz")
+
+
+class Network:
+    """10.99.N.0/24 with the machine at .1; names carry our process id, so that two runs do not meet."""
+
+    def __init__(self) -> None:
+        # At most 15 characters for an interface; the kernel takes its time to forget one.
+        self.tag = f"oc{os.getpid() % 100_000}{next(_LETTERS)}"
+        self.bridge = f"{self.tag}b"
+        self.prefix = _free_prefix()
+        self._spaces: list[str] = []
+        try:
+            ip("link", "add", self.bridge, "type", "bridge")
+        except RuntimeError as error:
+            raise Unavailable(f"no network of its own may be made here: {error}") from None
+        ip("addr", "add", f"{self.prefix}.1/24", "dev", self.bridge)
+        ip("link", "set", self.bridge, "up")
+
+    @property
+    def gateway(self) -> str:
+        return f"{self.prefix}.1"
+
+    def join(self, number: int) -> tuple[str, str]:
+        """A namespace with a cable to the bridge; returns its name and its address."""
+        space, outside, inside = f"{self.tag}n{number}", f"{self.tag}v{number}", f"{self.tag}e{number}"
+        address = f"{self.prefix}.{10 + number}"
+        ip("netns", "add", space)
+        self._spaces.append(space)
+        ip("link", "add", outside, "type", "veth", "peer", "name", inside)
+        ip("link", "set", outside, "master", self.bridge, "up")
+        ip("link", "set", inside, "netns", space)
+        ip("-n", space, "link", "set", inside, "name", "eth0")
+        ip("-n", space, "addr", "add", f"{address}/24", "dev", "eth0")
+        ip("-n", space, "link", "set", "eth0", "up")
+        ip("-n", space, "link", "set", "lo", "up")
+        return space, address
+
+    def close(self) -> None:
+        for space in self._spaces:
+            ip("netns", "del", space, check=False)
+        ip("link", "del", self.bridge, check=False)
+
+
+def _free_prefix() -> str:
+    taken = ip("-4", "addr", "show")
+    for number in range(200):
+        if f" 10.99.{number}." not in taken:
+            return f"10.99.{number}"
+    raise Unavailable("no free network 10.99.N.0/24")

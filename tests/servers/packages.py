@@ -1,0 +1,77 @@
+"""Installs the Debian packages that the servers need, when they are missing and we may."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+POLICY = Path("/usr/sbin/policy-rc.d")
+
+PROGRAMS = {
+    "dockerd": ("docker.io", "the container engine that swarm tests run on"),
+    "iptables": ("iptables", "the container engine filters its bridges with it"),
+    "busybox": ("busybox-static", "the whole user land of the test images"),
+    "docker-registry": ("docker-registry", "a registry on loopback: digests, credentials, missing images"),
+    "ip": ("iproute2", "network namespaces of the three-node swarm"),
+}
+
+
+class Unavailable(Exception):
+    """The server cannot run here; the text is the reason to skip."""
+
+
+def need(*programs: str) -> None:
+    """Return when every program is on the path, installing what is missing; raises Unavailable with the reason."""
+    if os.geteuid() != 0:
+        raise Unavailable("needs root: it starts a container engine of its own")
+    missing = [p for p in programs if not _which(p)]
+    if not missing:
+        return
+    if not shutil.which("apt-get"):
+        raise Unavailable(f"{', '.join(missing)} not found, and this is no Debian system to install it on")
+    for program in missing:
+        package, reason = PROGRAMS[program]
+        print(f"installing the Debian package {package}: {reason}", file=sys.stderr)
+    _install([PROGRAMS[p][0] for p in missing])
+    if absent := [p for p in missing if not _which(p)]:
+        raise Unavailable(f"{', '.join(absent)} still not found after the installation")
+
+
+def _which(program: str) -> str | None:
+    return shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+
+
+def _install(packages: list[str]) -> None:
+    """Twice at most: another apt run may clean the archive directory under ours ("failed to read archive")."""
+    command = ["apt-get", "install", "-y", "-q", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120", *packages]
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_MODE": "l"}
+    with _no_autostart():
+        for attempt in range(3):
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
+            if done.returncode == 0:
+                return
+            if attempt == 0:
+                update = ["apt-get", "update", "-q"]
+                subprocess.run(update, env=environment, capture_output=True, timeout=300, check=False)
+            time.sleep(2)
+    raise Unavailable(f"apt-get install {' '.join(packages)} failed: {done.stderr.strip()[-400:]}")
+
+
+@contextmanager
+def _no_autostart() -> Iterator[None]:
+    """Debian starts services at installation unless this file says no."""
+    if POLICY.exists():
+        yield
+        return
+    POLICY.write_text("#!/bin/sh\nexit 101\n")
+    POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        POLICY.unlink(missing_ok=True)

@@ -1,0 +1,50 @@
+"""Frames of the logs API, whole and cut anywhere."""
+
+from __future__ import annotations
+
+from orchctl_swarm.logs import LONGEST_LINE, frames, parse_line, split_lines
+
+
+def frame(stream: int, payload: bytes) -> bytes:
+    return bytes([stream, 0, 0, 0]) + len(payload).to_bytes(4, "big") + payload
+
+
+TWO = frame(1, b"out 1\nout") + frame(2, b"err 1\n") + frame(1, b" 2\n")
+
+
+def test_lines_are_put_together_across_frames_by_stream() -> None:
+    assert list(split_lines(frames([TWO]))) == [("stdout", "out 1"), ("stderr", "err 1"), ("stdout", "out 2")]
+
+
+def test_chunks_may_end_anywhere() -> None:
+    cut = [TWO[i : i + 1] for i in range(len(TWO))]
+    assert list(frames(cut)) == list(frames([TWO]))
+
+
+def test_a_last_line_without_an_end_is_not_lost() -> None:
+    assert list(split_lines(frames([frame(2, b"boom")]))) == [("stderr", "boom")]
+
+
+def test_a_terminals_output_has_no_frames_and_passes_through() -> None:
+    assert list(split_lines(frames([b"plain text\n"]))) == [("stdout", "plain text")]
+
+
+def test_a_line_is_cut_at_its_longest() -> None:
+    long = b"x" * (LONGEST_LINE + 10) + b"\n"
+    ((_, text),) = split_lines(frames([frame(1, long)]))
+    assert len(text) == LONGEST_LINE
+
+
+def test_time_and_task_are_read_from_the_line() -> None:
+    details = "com.docker.swarm.node.id=n,com.docker.swarm.service.id=s,com.docker.swarm.task.id=t1"
+    line = parse_line("stderr", f"2026-11-23T09:00:00.123456789Z {details} boom: cannot start", "")
+    assert (line.instance, line.text, line.stream, line.at_ms) == ("t1", "boom: cannot start", "stderr", 1795424400123)
+
+
+def test_without_details_the_instance_asked_for_stands() -> None:
+    line = parse_line("stdout", "2026-11-23T09:00:00Z two words", "t9")
+    assert (line.instance, line.text, line.at_ms % 1000) == ("t9", "two words", 0)
+
+
+def test_a_line_without_a_readable_time_keeps_its_text() -> None:
+    assert parse_line("stdout", "yesterday hello", "t9").at_ms == 0
