@@ -19,13 +19,13 @@ test: lint test-fast test-local test-swarm  ## everything that this machine can 
 	@$(BIN)/python tests/worlds_report.py
 
 test-fast: $(VENV)/.installed  ## no servers, under a minute
-	$(PYTEST) -q -n 2 -m "not processes and not swarm"
+	$(PYTEST) -q -n 2 -m "not world_local and not world_swarm"
 
 test-local: $(VENV)/.installed  ## real processes under a real supervisor
-	$(PYTEST) -q -m processes
+	$(PYTEST) -q -n 4 -m world_local
 
 test-swarm: $(VENV)/.installed  ## real dockerd: one node and three
-	$(PYTEST) -q -m swarm
+	$(PYTEST) -q -n 2 --dist loadgroup -m world_swarm
 
 lint: $(VENV)/.installed  ## ruff, mypy --strict, import rules
 	$(BIN)/ruff check .

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
-WORLDS = ("processes", "swarm")
+WORLDS = {"world_local": "local", "world_swarm": "swarm"}
+
+pytest_plugins = ["tests.servers.fixtures", "tests.worlds.fixtures"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "processes: starts real processes under a real supervisor")
-    config.addinivalue_line("markers", "swarm: needs a real dockerd")
+    config.addinivalue_line("markers", "world_local: starts real processes under a real supervisor")
+    config.addinivalue_line("markers", "world_swarm: needs a real dockerd")
 
 
 class _Tally:
@@ -26,7 +28,7 @@ class _Tally:
         self._reasons: dict[str, Counter[str]] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        world = next((w for w in WORLDS if w in report.keywords), "fast")
+        world = next((name for mark, name in WORLDS.items() if mark in report.keywords), "fast")
         counts = self._counts.setdefault(world, Counter())
         reasons = self._reasons.setdefault(world, Counter())
         if report.skipped:

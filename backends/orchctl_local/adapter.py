@@ -12,10 +12,12 @@ from orchctl.core.context import Context
 from orchctl.core.document import NOT_TEMPLATE
 from orchctl.core.plan import Issue, NativeObject, Policy
 from orchctl.core.service import Service
-from orchctl.errors import UnsupportedFeature
+from orchctl.errors import ConfigError, UnsupportedFeature
 from orchctl_local import claims
 from orchctl_local.normalise import normalise
 from orchctl_local.translate import body_of, desired_of
+
+SETTINGS = ("state_dir", "secrets_dir")
 
 
 class LocalBackend(Backend):
@@ -48,6 +50,22 @@ class LocalBackend(Backend):
         # Imported here, because validating and rendering need no files, sockets and processes.
         from orchctl_local.connection import open_context
 
+        _refuse_unknown(context)
         configured = str(context.settings.get("secrets_dir") or "")
         secrets_dir = str((context.base_dir / Path(configured).expanduser()).absolute()) if configured else ""
         return open_context(context, secrets_dir)
+
+
+def _refuse_unknown(context: Context) -> None:
+    """A misspelt key would silently mean the default directory."""
+    for key, value in context.settings.items():
+        if key not in SETTINGS:
+            from difflib import get_close_matches
+
+            close = get_close_matches(key, SETTINGS, 1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            raise ConfigError(
+                f"context {context.name!r}: local has no setting {key!r}", hint=f"{hint}known: {', '.join(SETTINGS)}"
+            )
+        if not isinstance(value, str) or not value:
+            raise ConfigError(f"context {context.name!r}: {key} must be a path in quotes")

@@ -21,6 +21,7 @@ def progress_of(desired: Desired | None, status: Status | None, *, expect: str, 
         replicas=desired.replicas,
         instances=instances,
         settled=seen and status is not None and status.settled,
+        paused=desired.paused,
         note=_note(desired, replicas, alive=alive),
     )
 

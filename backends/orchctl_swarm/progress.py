@@ -49,6 +49,7 @@ def observe(service: Json | None, tasks: Sequence[Json], nodes: Nodes, *, expect
         instances=tuple(found),
         settled=held or state not in _UPDATING,
         verdict=_verdict(service, tasks, held=held),
+        paused=held or _update_state(service) in _PAUSED,
         note=next((t["Status"]["Err"] for t in tasks if state_of(t) == "pending" and t["Status"].get("Err")), ""),
     )
 

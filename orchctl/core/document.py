@@ -23,19 +23,20 @@ NOT_TEMPLATE = ("name", "namespace", "labels", "replicas", "scaling", "rollout",
 
 
 def document_of(service: Service) -> Document:
-    """The whole service as a nested mapping; values that hold their default are left out."""
-    return drop_empty(
+    """The whole service as a nested mapping; values that hold their default are left out.
+
+    Only in what the user names freely (env, labels) an empty text says something: the name is there.
+    """
+    return _named_texts(service) | drop_empty(
         {
             "image": image_reference(service),
             "command": list(service.command),
             "args": list(service.args),
             "working_dir": service.working_dir,
             "user": service.user,
-            "labels": dict(service.labels),
             "replicas": service.replicas,
             "scale": to_plain(service.scaling) if service.scaling else None,
             "ports": {p.name: port_document(p) for p in service.ports},
-            "env": {k: secret_document(v) if isinstance(v, SecretRef) else v for k, v in service.env.items()},
             "files": {path: file_document(f) for path, f in service.files.items()},
             "volumes": {path: volume_document(v) for path, v in service.volumes.items()},
             "resources": _resources_document(service),
@@ -49,6 +50,12 @@ def document_of(service: Service) -> Document:
             "backends": to_plain(service.backends),
         }
     )
+
+
+def _named_texts(service: Service) -> Document:
+    env = {k: secret_document(v) if isinstance(v, SecretRef) else v for k, v in service.env.items()}
+    named: Document = {"env": env, "labels": dict(service.labels)}
+    return {k: v for k, v in named.items() if v}
 
 
 def image_reference(service: Service) -> str | None:

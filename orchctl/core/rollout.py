@@ -80,7 +80,7 @@ class Progress:
 
     ``template_hash`` is the live definition's ("" = the service does not exist), ``expect`` its version. ``settled``: the backend's
     own update machinery is idle. ``verdict``: the backend itself gave up (a paused Swarm update, a refused
-    quota). ``note`` is what the backend is waiting for, in its words.
+    quota). ``paused``: the rollout stands still until somebody deploys or restarts. ``note`` is what the backend is waiting for, in its words.
     """
 
     template_hash: str
@@ -89,6 +89,7 @@ class Progress:
     instances: tuple[Instance, ...] = ()
     settled: bool = True
     verdict: Problem | None = None
+    paused: bool = False
     note: str = ""
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import datetime
+import os
+import select
 import signal
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
 from orchctl.errors import Interrupted
+
+_LONGEST_MS = 2**31 - 1  # what poll(2) takes: 24 days
 
 
 class Clock(Protocol):
@@ -30,25 +35,37 @@ class SystemClock:
     """The real clock. ``stop`` may be called from a signal handler: it ends the sleep under way."""
 
     def __init__(self) -> None:
-        self._stop = threading.Event()
         self._signum = 0
+        self._wake_up: _WakeUp | None = None
+        self._creating = threading.Lock()
 
     def now(self) -> float:
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        self._stop.wait(max(0.0, seconds))
+        wake_up = self._prepared()
+        self.check()  # after the wake-up is there: a later stop finds it
+        wake_up.wait(seconds)
         self.check()
 
     def check(self) -> None:
         """Raise Interrupted if a stop was asked for."""
-        if self._stop.is_set():
+        if self._signum:
             raise Interrupted(self._signum)
 
     def stop(self, signum: int) -> None:
-        """Ask the engine to stop at its next safe point."""
-        self._signum = signum
-        self._stop.set()
+        """Ask the engine to stop at its next safe point; the first ``signum`` stays."""
+        if not self._signum:
+            self._signum = signum
+            if self._wake_up is not None:
+                self._wake_up.wake()
+
+    def _prepared(self) -> _WakeUp:
+        """Made when first needed: most commands never sleep. ``stop`` takes no lock, so it may interrupt this."""
+        with self._creating:
+            if self._wake_up is None:
+                self._wake_up = _WakeUp()
+            return self._wake_up
 
     def wall(self) -> str:
         return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -56,10 +73,9 @@ class SystemClock:
     @contextmanager
     def on_signals(self) -> Iterator[None]:
         """First SIGINT, SIGTERM or SIGHUP: ``stop``. Second: out at once, exit 128 + n."""
-        import os
 
         def handler(signum: int, _frame: object) -> None:
-            if self._stop.is_set():
+            if self._signum:
                 os._exit(128 + signum)
             self.stop(signum)
 
@@ -70,3 +86,28 @@ class SystemClock:
         finally:
             for signum, old in before.items():
                 signal.signal(signum, old)
+
+
+class _WakeUp:
+    """Ends every wait, under way or to come, with one byte into a pipe that nobody reads.
+
+    A handler runs between two instructions of the main thread, which may hold the lock of a
+    ``threading.Event`` that it waits on: ``Event.set`` would then wait for ever.
+    """
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()  # closed in children (PEP 446)
+        weakref.finalize(self, _close, self._read, self._write)
+
+    def wait(self, seconds: float) -> None:
+        poll = select.poll()  # one for each wait: a poll object serves one thread; fds beyond 1023 are fine
+        poll.register(self._read, select.POLLIN)
+        poll.poll(min(max(0.0, seconds) * 1000, _LONGEST_MS))
+
+    def wake(self) -> None:
+        os.write(self._write, b"!")
+
+
+def _close(*fds: int) -> None:
+    for fd in fds:
+        os.close(fd)

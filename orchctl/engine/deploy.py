@@ -24,7 +24,7 @@ from orchctl.engine.plan import Planned, plan_one
 from orchctl.engine.session import Session
 from orchctl.engine.verdict import State
 from orchctl.engine.wait import Waited, wait
-from orchctl.errors import OrchctlError, RolledBack, RolloutFailed, StalePlan
+from orchctl.errors import Conflict, LeaseLost, OrchctlError, RolledBack, RolloutFailed, StalePlan, UsageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,10 +129,22 @@ def _revision(op: Operation, planned: Planned, options: DeployOptions, *, number
 
 
 def _apply(op: Operation, planned: Planned, recorded: Recorded) -> Handle:
-    """Send the definition, unless it already stands there (a killed run had got that far)."""
+    """Send the definition; a record whose definition the backend refused is closed: nothing is unfinished."""
+    try:
+        return _send(op, planned, recorded)
+    except LeaseLost:
+        raise
+    except (UsageError, Conflict) as error:
+        refused = str(error)
+        quietly(lambda: op.records.mark(recorded, RevisionStatus.FAILED, refused), op, "the record was not closed")
+        raise
+
+
+def _send(op: Operation, planned: Planned, recorded: Recorded) -> Handle:
+    """Nothing is sent when it already stands there (a killed run had got that far)."""
     plan, number = planned.plan, recorded.revision.number
     if plan.is_empty:
-        return _handle(plan)
+        return _resume(op, planned)
     projected = dict(op.session.backend.project(plan.service))
 
     def arrived(live: Live | None) -> Handle | None:
@@ -147,6 +159,25 @@ def _apply(op: Operation, planned: Planned, recorded: Recorded) -> Handle:
         return op.writer.apply(replace(plan, expect=expect), revision=number, secrets=planned.secrets)
 
     return send(op, Write(send=apply, arrived=arrived, unmoved=unmoved), plan.expect, f"apply revision {number}")
+
+
+def _resume(op: Operation, planned: Planned) -> Handle:
+    """The definition stands there already. A rollout that was paused when it failed is set going again."""
+    handle = _handle(planned.plan)
+    if not op.session.reader.poll(handle).paused:
+        return handle
+
+    def going(live: Live | None) -> Handle | None:
+        return handle if live is not None and not op.session.reader.poll(handle).paused else None
+
+    def unmoved(live: Live | None) -> bool:
+        return live is not None and planned.live is not None and live.document == planned.live.document
+
+    def restart(expect: str) -> Handle:
+        return op.writer.restart(op.namespace, op.name, expect=expect)
+
+    write = Write(send=restart, arrived=going, unmoved=unmoved)
+    return send(op, write, planned.plan.expect, "go on with the paused rollout")
 
 
 def _handle(plan: Plan) -> Handle:

@@ -185,6 +185,7 @@ class FakeWriter(Writer):
         def carry_out() -> None:
             definition = self._definition(namespace, name, expect)
             definition.epoch, definition.version = definition.epoch + 1, self._cluster.next_version()
+            definition.paused = False
 
         self._write("restart", carry_out)
         return self._handle(namespace, name)
@@ -316,6 +317,7 @@ def _progress(definition: Definition | None, replicas: Sequence[Replica]) -> Pro
         expect=str(definition.version),
         replicas=definition.replicas,
         instances=instances,
+        paused=definition.paused,
     )
 
 

@@ -50,7 +50,7 @@ def test_failed_deploy_shows_cause_and_evidence_and_exits_8(cli: CommandLine) ->
     assert result.err.endswith(
         "web: rolled back, revision 3, 2/2 ready (T)\n"
         "  revision 2 failed; revision 1 runs again, as revision 3\n"
-        "  crashed, exit code 7, i5 on fake: exited with code 7\n"
+        "  crashed, i5 on fake: exited with code 7\n"
         "    | boom: cannot start\n"
         "  help: see the cause with: orchctl why web\n"
     )

@@ -23,7 +23,7 @@ def test_kept_evidence_of_a_revision_that_was_rolled_back(cli: CommandLine) -> N
         "\n"
         "revision 2 failed: crashed: exited with code 7: boom: cannot start\n"
         "\n"
-        "crashed, exit code 7, i5 on fake: exited with code 7\n"
+        "crashed, i5 on fake: exited with code 7\n"
         "  | boom: cannot start\n"
         "  remedy: read the output above; the process ends by itself. Check command, args, env and files of the spec\n"
     )

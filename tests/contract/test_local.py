@@ -3,10 +3,9 @@
 import pytest
 
 from orchctl.testing import contract
-from tests.worlds.local import LocalWorld, local_world
+from tests.worlds.local import LocalWorld
 
-pytestmark = pytest.mark.processes
-__all__ = ["local_world"]
+pytestmark = pytest.mark.world_local
 
 
 @pytest.fixture

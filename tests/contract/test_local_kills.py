@@ -13,10 +13,9 @@ import pytest
 
 from orchctl.testing.contract.deploy import greetings
 from orchctl.testing.driver import Driver
-from tests.worlds.local import LocalWorld, local_world
+from tests.worlds.local import LocalWorld
 
-pytestmark = pytest.mark.processes
-__all__ = ["local_world"]
+pytestmark = pytest.mark.world_local
 
 SHARE = int(os.environ.get("ORCHCTL_TEST_KILLS", "12"))
 """How many of the steps are tried, spread evenly and moved by the operation, so that no two try the same ones."""

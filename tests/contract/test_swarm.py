@@ -3,10 +3,9 @@
 import pytest
 
 from orchctl.testing import contract
-from tests.worlds.swarm import SwarmWorld, dockerd, swarm_world
+from tests.worlds.swarm import SwarmWorld
 
-pytestmark = pytest.mark.swarm
-__all__ = ["dockerd", "swarm_world"]
+pytestmark = pytest.mark.world_swarm
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ def test_every_block_says_how_it_is_run() -> None:
     assert len([b for b in found if b.world]) >= 3
 
 
-@pytest.mark.processes
+@pytest.mark.world_local
 def test_the_local_blocks_of_each_page_run_one_after_the_other(tmp_path: Path) -> None:
     pages: dict[str, list[str]] = {}
     for block in blocks():
@@ -29,7 +29,7 @@ def test_the_local_blocks_of_each_page_run_one_after_the_other(tmp_path: Path) -
     assert not (tmp_path / "state" / "local").exists()
 
 
-@pytest.mark.processes
+@pytest.mark.world_local
 def test_the_demo_runs(tmp_path: Path) -> None:
     """What ``make demo`` runs, with orchctl already installed."""
     script = (ROOT / "docs" / "demo.sh").read_text("utf-8")

@@ -1,4 +1,4 @@
-"""Session-wide servers as pytest fixtures; a test module takes them by import."""
+"""Servers as pytest fixtures, for every test module."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def three_nodes() -> Iterator[Swarm]:
 def _running(*, workers: int) -> Iterator[Swarm]:
     try:
         swarm = Swarm(workers=workers).start()
-    except (Unavailable, TimeoutError) as reason:
+    except Unavailable as reason:  # anything else is a failure: what this machine can run may not be skipped
         pytest.skip(f"no swarm here: {reason}")
     yield swarm
     swarm.stop()

@@ -26,10 +26,9 @@ from orchctl.testing.driver import Driver
 from tests.servers.registry import Registry
 from tests.servers.waiting import until
 from tests.unit.swarm.sample import FULL
-from tests.worlds.swarm import NAMESPACE, SwarmWorld, dockerd, swarm_world
+from tests.worlds.swarm import NAMESPACE, SwarmWorld
 
-__all__ = ["dockerd", "swarm_world"]
-pytestmark = pytest.mark.swarm
+pytestmark = pytest.mark.world_swarm
 
 BUDGET = 4
 SERVICES = 50

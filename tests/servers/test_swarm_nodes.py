@@ -15,12 +15,10 @@ from orchctl.core.service import Placement
 from orchctl.errors import UsageError
 from orchctl.testing.driver import Driver
 from tests.servers.dockerd import Swarm
-from tests.servers.fixtures import three_nodes
 from tests.servers.waiting import until
 from tests.worlds.swarm import NAMESPACE, SwarmWorld
 
-__all__ = ["three_nodes"]
-pytestmark = pytest.mark.swarm
+pytestmark = pytest.mark.world_swarm
 
 
 @pytest.fixture

@@ -173,16 +173,6 @@ class LocalWorld(World):
         return [*self.root.glob("desired/*/*"), *self.root.glob("store/*")]
 
 
-@pytest.fixture
-def local_world(tmp_path: Path) -> Iterator[LocalWorld]:
-    """A world of its own; nothing of it is left afterwards."""
-    if sys.platform != "linux":
-        pytest.skip("the truth about processes is read from /proc")
-    world = LocalWorld(tmp_path)
-    yield world
-    world.clean()
-
-
 def _commands() -> Iterator[tuple[int, str]]:
     """Every living process with its command line; zombies have none."""
     for entry in _PROC.iterdir():

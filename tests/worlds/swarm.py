@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from orchctl.core.context import Context
 from orchctl.core.registry import load
@@ -27,12 +25,9 @@ from orchctl.core.service import (
 from orchctl.testing.world import Behaviour, Truth, World
 from tests.servers.api import Api, ApiError
 from tests.servers.dockerd import Swarm
-from tests.servers.fixtures import dockerd
 from tests.servers.image import IMAGE, MISSING
 from tests.servers.waiting import until
 from tests.worlds.proxy import CountingProxy
-
-__all__ = ["NAMESPACE", "SwarmWorld", "dockerd", "swarm_world"]
 
 NAMESPACE = "test"
 _SERVE = 'printf %s "$GREETING" > /www/index.html; exec httpd -f -p "$PORT_HTTP" -h /www'
@@ -43,16 +38,6 @@ _SCRIPTS = {
 }
 _START_DEADLINE_MS = 10_000
 _NEVER_READY_DEADLINE_MS = 3_000
-
-
-@pytest.fixture
-def swarm_world(dockerd: Swarm, tmp_path: Path) -> Iterator[SwarmWorld]:
-    """A clean world on the session's one engine."""
-    world = SwarmWorld(dockerd, tmp_path)
-    world.clean()
-    yield world
-    world.clean()
-    world.close()
 
 
 class SwarmWorld(World):

@@ -91,6 +91,19 @@ class FailureContract:
         assert driver.rollback("web").state is OutcomeState.CONVERGED
         assert greetings(world.truth("web")) == ["one", "one"]
 
+    def test_the_same_deploy_again_after_a_pause_tries_again(self, world: World, driver: Driver) -> None:
+        """The cause may have gone away meanwhile: a paused rollout must not be waited for, nor judged by its past."""
+        driver.deploy(world.service(greeting="one"))
+        service = world.service(Behaviour.CRASH, greeting="bad")
+        paused = replace(service, rollout=replace(service.rollout, on_failure=OnFailure.PAUSE))
+        driver.deploy(paused)
+        before = {i.id for i in driver.status("web").progress.instances}
+        outcome = driver.deploy(paused)
+        assert (outcome.state, outcome.exit_code) == (OutcomeState.FAILED, 7)
+        assert {f.kind for f in outcome.failures} == {FailureKind.CRASHED}
+        assert outcome.failures[0].instance not in before
+        assert greetings(world.truth("web")).count("one") == 2
+
     def test_timeout_first_means_still_in_progress_and_the_next_run_resumes(self, world: World, driver: Driver) -> None:
         service = world.service(greeting="two")
         slow = replace(service, rollout=replace(service.rollout, min_ready_ms=4_000))

@@ -34,10 +34,9 @@ from orchctl.core.service import (
 )
 from orchctl.testing.driver import Driver
 from orchctl.testing.world import Behaviour
-from tests.worlds.local import LocalWorld, local_world
+from tests.worlds.local import LocalWorld
 
-pytestmark = pytest.mark.processes
-__all__ = ["local_world"]
+pytestmark = pytest.mark.world_local
 
 PYTHON = (sys.executable, "-I", "-S", "-c")
 

@@ -1,0 +1,194 @@
+"""The real clock, with real signals."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from orchctl.engine.clock import SystemClock
+from orchctl.errors import Interrupted
+
+LONG_S = 60.0
+
+
+def _asleep(clock: SystemClock) -> threading.Thread:
+    """A thread that sleeps long; it ends when the sleep is interrupted."""
+
+    def sleep() -> None:
+        with pytest.raises(Interrupted):
+            clock.sleep(LONG_S)
+
+    thread = threading.Thread(target=sleep, daemon=True)
+    thread.start()
+    return thread
+
+
+def _until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
+def _waits_in_poll(thread: threading.Thread) -> bool:
+    state = Path(f"/proc/self/task/{thread.native_id}/stat").read_text().rpartition(")")[2].split()[0]
+    frame = sys._current_frames().get(thread.ident or 0)
+    return state == "S" and frame is not None and frame.f_code.co_name == "wait"
+
+
+def test_a_sleep_lasts_as_long_as_it_should() -> None:
+    clock = SystemClock()
+    before = clock.now()
+    clock.sleep(0.0015)
+    clock.sleep(-1)
+    assert 0.0015 <= clock.now() - before < 5
+
+
+def test_a_sleep_of_years_begins() -> None:
+    clock = SystemClock()
+    threading.Timer(0.01, clock.stop, [signal.SIGTERM]).start()
+    with pytest.raises(Interrupted):
+        clock.sleep(1e9)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_sleep_of_the_main_thread(signum: signal.Signals) -> None:
+    clock = SystemClock()
+    before = clock.now()
+    with clock.on_signals():
+        threading.Timer(0.02, os.kill, [os.getpid(), signum]).start()
+        with pytest.raises(Interrupted) as caught:
+            clock.sleep(LONG_S)
+    assert caught.value.exit_code == 128 + signum
+    assert clock.now() - before < LONG_S / 2
+
+
+def test_a_signal_ends_the_sleep_of_every_worker_thread() -> None:
+    clock = SystemClock()
+    workers = [_asleep(clock) for _ in range(5)]
+    _until(lambda: all(_waits_in_poll(w) for w in workers))
+    with clock.on_signals():
+        os.kill(os.getpid(), signal.SIGTERM)
+        for worker in workers:
+            worker.join(LONG_S / 2)
+    assert not any(worker.is_alive() for worker in workers)
+
+
+def test_a_stop_before_the_first_sleep_is_not_forgotten() -> None:
+    clock = SystemClock()
+    clock.stop(signal.SIGTERM)
+    with pytest.raises(Interrupted):
+        clock.sleep(LONG_S)
+    with pytest.raises(Interrupted):
+        clock.check()
+
+
+def test_the_first_of_several_stops_counts() -> None:
+    clock = SystemClock()
+    clock.sleep(0)
+    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        clock.stop(signum)
+    with pytest.raises(Interrupted) as caught:
+        clock.sleep(LONG_S)
+    assert caught.value.signum == signal.SIGTERM
+
+
+def test_signals_are_handled_as_before_afterwards() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with SystemClock().on_signals():
+        assert signal.getsignal(signal.SIGTERM) is not before
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def _sleep_on(clock: SystemClock) -> None:
+    while True:
+        clock.sleep(0.0001)
+
+
+def test_signals_at_any_moment_never_hang_a_sleep() -> None:
+    """The moment is another one each time; a handler that waits for a lock of the sleeper's hangs here."""
+    for delay_us in range(0, 3000, 15):
+        clock = SystemClock()
+        with clock.on_signals():
+            signal.signal(signal.SIGALRM, signal.getsignal(signal.SIGTERM))
+            try:
+                signal.setitimer(signal.ITIMER_REAL, (delay_us + 1) / 1e6)
+                with pytest.raises(Interrupted):
+                    _sleep_on(clock)
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+
+SECOND_SIGNAL = """
+import threading
+from orchctl.engine.clock import SystemClock
+from orchctl.errors import Interrupted
+clock = SystemClock()
+with clock.on_signals():
+    print("sleeping", flush=True)
+    try:
+        clock.sleep(60)
+    except Interrupted:
+        print("interrupted", flush=True)
+        threading.Thread(target=threading.Event().wait).start()
+        threading.Event().wait()
+"""
+
+
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_second_signal_leaves_at_once(second: signal.Signals) -> None:
+    with subprocess.Popen([sys.executable, "-c", SECOND_SIGNAL], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "sleeping\n"
+            process.send_signal(signal.SIGINT)
+            assert process.stdout.readline() == "interrupted\n"
+            process.send_signal(second)
+            assert process.wait(20) == 128 + second
+        finally:
+            process.kill()
+
+
+def _open_fds() -> set[str]:
+    listed = os.listdir("/proc/self/fd")  # with the one that lists them, which is closed by now
+    return {fd for fd in listed if os.path.exists(f"/proc/self/fd/{fd}")}
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts the entries of /proc/self/fd")
+def test_sleeping_leaves_no_descriptor_behind() -> None:
+    gc.collect()
+    before = len(_open_fds())
+    for _ in range(200):
+        clock = SystemClock()
+        for _ in range(5):
+            clock.sleep(0)
+    assert len(_open_fds()) == before + 2
+    del clock
+    gc.collect()
+    assert len(_open_fds()) == before
+
+
+def test_a_clock_that_never_sleeps_opens_nothing() -> None:
+    before = _open_fds()
+    clock = SystemClock()
+    clock.check()
+    assert _open_fds() == before
+
+
+def test_children_do_not_inherit_the_pipe() -> None:
+    before = _open_fds()
+    clock = SystemClock()
+    clock.sleep(0)
+    mine = _open_fds() - before
+    assert len(mine) == 2
+    assert not any(os.get_inheritable(int(fd)) for fd in mine)
