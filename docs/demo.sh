@@ -8,16 +8,15 @@ world=${1:-local}
 dir=${ORCHCTL_DEMO_DIR:-$PWD/.demo}
 mkdir -p "$dir"
 
+if [ -n "${ORCHCTL_DEMO_DIR:-}" ]; then bin=$(dirname "$(command -v orchctl)"); fi
 if [ "$world" = swarm ]; then
-    bin=$PWD/.venv/bin
+    bin=${bin:-$PWD/.venv/bin}
     echo "starting a Docker Swarm of one node (first time: installs what is missing)"
     "$bin/python" -m tests.servers.dockerd up "$dir/swarm" > "$dir/swarm.env"
     # DOCKER_HOST of the daemon and HELLO_IMAGE, an image that it already has
     . "$dir/swarm.env"
     export DOCKER_HOST HELLO_IMAGE
-elif [ -n "${ORCHCTL_DEMO_DIR:-}" ]; then
-    bin=$(dirname "$(command -v orchctl)")
-else
+elif [ -z "${bin:-}" ]; then
     bin=$dir/venv/bin
     if ! [ -x "$bin/orchctl" ] || [ pyproject.toml -nt "$dir/installed" ]; then
         echo "installing orchctl into .demo/venv (once)"

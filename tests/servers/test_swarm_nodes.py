@@ -18,7 +18,7 @@ from tests.servers.dockerd import Swarm
 from tests.servers.waiting import until
 from tests.worlds.swarm import NAMESPACE, SwarmWorld
 
-pytestmark = pytest.mark.world_swarm
+pytestmark = [pytest.mark.world_swarm, pytest.mark.xdist_group("nodes")]
 
 
 @pytest.fixture

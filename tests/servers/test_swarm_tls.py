@@ -14,7 +14,7 @@ from orchctl.errors import AuthRefused, Unreachable
 from tests.servers.dockerd import Swarm
 from tests.servers.packages import Unavailable
 
-pytestmark = pytest.mark.world_swarm
+pytestmark = [pytest.mark.world_swarm, pytest.mark.xdist_group("tls")]
 
 ADDRESSES = [f"10.99.{n}.10" for n in range(20)]
 
