@@ -12,7 +12,8 @@ if [ -n "${ORCHCTL_DEMO_DIR:-}" ]; then bin=$(dirname "$(command -v orchctl)"); 
 if [ "$world" = swarm ]; then
     bin=${bin:-$PWD/.venv/bin}
     echo "starting a Docker Swarm of one node (first time: installs what is missing)"
-    "$bin/python" -m tests.servers.dockerd up "$dir/swarm" > "$dir/swarm.env"
+    swarm=$(mktemp -d /tmp/orchctl-demo.XXXXXX) # the engine's sockets need a short path
+    "$bin/python" -m tests.servers.dockerd up "$swarm" > "$dir/swarm.env"
     # DOCKER_HOST of the daemon and HELLO_IMAGE, an image that it already has
     . "$dir/swarm.env"
     export DOCKER_HOST HELLO_IMAGE
@@ -51,7 +52,7 @@ answers() {
 }
 finish() {
     orchctl delete hello $on --yes >/dev/null 2>&1 || true
-    if [ "$world" = swarm ]; then "$bin/python" -m tests.servers.dockerd down "$dir/swarm"; fi
+    if [ "$world" = swarm ]; then "$bin/python" -m tests.servers.dockerd down "$swarm"; fi
 }
 trap finish EXIT
 

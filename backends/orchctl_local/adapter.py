@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from orchctl.core.backend import Backend, Connection
-from orchctl.core.capability import Claim, Feature
-from orchctl.core.context import Context
-from orchctl.core.document import NOT_TEMPLATE
 from orchctl.core.plan import Issue, NativeObject, Policy
-from orchctl.core.service import Service
 from orchctl.errors import ConfigError, UnsupportedFeature
 from orchctl_local import claims
-from orchctl_local.normalise import normalise
-from orchctl_local.translate import body_of, desired_of
+
+if TYPE_CHECKING:
+    from orchctl.core.capability import Claim, Feature
+    from orchctl.core.context import Context
+    from orchctl.core.service import Service
+
+# Methods import what they alone need: checking takes neither documents nor files, sockets and processes.
 
 SETTINGS = ("state_dir", "secrets_dir")
 
@@ -35,19 +36,25 @@ class LocalBackend(Backend):
         refusals = [(i.path, i.message) for i in self.check(service) if i.policy is Policy.REJECT]
         if refusals:
             raise UnsupportedFeature(service.name, self.name, refusals)
+        from orchctl_local.translate import body_of, desired_of
+
         body = body_of(desired_of(service))
         return [NativeObject(kind="service", name=f"{service.namespace}/{service.name}", body=body)]
 
     def project(self, service: Service) -> Mapping[str, Any]:
+        from orchctl_local.normalise import normalise
+        from orchctl_local.translate import desired_of
+
         return normalise(desired_of(service))
 
     def restarts(self, path: str) -> bool:
+        from orchctl.core.document import NOT_TEMPLATE
+
         head = path.partition(".")[0].partition("[")[0]
         return path.startswith("backends.local") or head not in (*NOT_TEMPLATE, "scale")
 
     def connect(self, context: Context) -> Connection:
         """Starts supervisord if services are defined and it is dead: looking at dead services helps nobody."""
-        # Imported here, because validating and rendering need no files, sockets and processes.
         from orchctl_local.connection import open_context
 
         _refuse_unknown(context)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchctl.core.store import Entry, Store
-from orchctl.errors import AlreadyExists, NotFound, StalePlan
+from orchctl.errors import AlreadyExists, NotFound, OutcomeUnknown, StalePlan, Unreachable
 from orchctl_swarm.client import Reading, Writing, attempt
 from orchctl_swarm.names import MANAGED_BY, OURS, store_name
 
@@ -86,6 +86,8 @@ class ConfigStore(Store):
             entry = _entry(self._reading.get(path))
         except NotFound:
             entry = None
+        except Unreachable as error:
+            raise OutcomeUnknown(f"{key} was written, but could not be read back: {error}") from error
         if entry is None or dict(entry.meta) != dict(meta) or (body is not None and entry.body != body):
             raise _moved(key)
         return entry

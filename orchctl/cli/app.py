@@ -32,14 +32,15 @@ def _command(verb: Verb) -> Any:
     import typer
 
     from orchctl.cli.options import flatten
+    from orchctl.cli.values import Command, Group
 
     settings = {"help_option_names": ["-h", "--help"]}
     app = typer.Typer(rich_markup_mode=None, add_completion=False, context_settings=settings)
     module = importlib.import_module(f"orchctl.cli.{verb.module}")
     for name in verb.functions:
-        app.command(name)(flatten(getattr(module, f"{name}_" if iskeyword(name) else name)))
+        app.command(name, cls=Command)(flatten(getattr(module, f"{name}_" if iskeyword(name) else name)))
     if verb.is_group:
-        app.callback(help=verb.summary)(_group)
+        app.callback(help=verb.summary, cls=Group)(_group)
     return typer.main.get_command(app)
 
 

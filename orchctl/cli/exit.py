@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,9 @@ _SIGINT, _SIGPIPE = 128 + 2, 128 + 13
 
 def leave(arguments: Sequence[str]) -> NoReturn:
     """Run the command line and end the process with its exit code."""
+    # Until ``session.opened``: starting and loading specs make many objects and no garbage; the collector would visit
+    # all of them again and again (a fifth of the time for a thousand specs, 2026-11).
+    gc.disable()
     for stream in (sys.stdout, sys.stderr):
         # What the terminal cannot encode is shown escaped instead of ending the command.
         if hasattr(stream, "reconfigure"):
@@ -31,6 +35,7 @@ def leave(arguments: Sequence[str]) -> NoReturn:
             stream.flush()
         except OSError:  # told, where that was possible; it must not fail again at interpreter exit (code 120)
             _drop(stream)
+    gc.freeze()  # the interpreter would look through everything once more (a twentieth of a short command, 2026-11)
     sys.exit(code)
 
 

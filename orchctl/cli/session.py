@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ def opened(context: Context) -> Iterator[Session]:
     """A Session that only looks: Ctrl-C ends the command at once, Events are not heard. ``changing`` makes it write."""
     backend, clock = registry.load(context.backend), SystemClock()
     with backend.connect(context) as connection:
+        gc.freeze()  # what starting has made stays; from here on commands may take hours
+        gc.enable()
         yield Session(
             backend=backend,
             context=context,

@@ -44,7 +44,7 @@ VERBS: dict[str, Verb] = dict(
         ("context", Verb("List, show and choose contexts", "context", ("ls", "show", "use"))),
         ("lock", Verb("Show or break the lock of a service", "lock", ("show", "break"))),
         _verb("backends", "Show what each backend can do"),
-        _verb("schema", "Print the JSON Schema of the spec"),
+        _verb("schema", "Print the JSON Schema of the spec, or of an output"),
         _verb("explain", "Explain an error code such as E0220, or the exit codes"),
     )
 )

@@ -7,6 +7,7 @@ quantities (``250m``, ``1.5``; ``256Mi``, ``1G``).
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _DURATION_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
@@ -25,8 +26,10 @@ _SIZE = {
 }
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)([A-Za-z]*)")
 _LONGEST = 32  # characters; no sane quantity is longer, and the arithmetic stays bounded
+_remembered = lru_cache(maxsize=256)  # many specs use the same few quantities
 
 
+@_remembered
 def parse_duration(text: str) -> int:
     """Milliseconds of a Go duration such as ``1m30s``; ValueError says what is wrong."""
     if text == "0":
@@ -53,6 +56,7 @@ def format_duration(ms: int) -> str:
     return text
 
 
+@_remembered
 def parse_cpu(text: str) -> int:
     """Millicores of ``250m`` or ``1.5``, rounded up; ValueError says what is wrong."""
     match = _QUANTITY.fullmatch(text) if len(text) <= _LONGEST else None
@@ -66,6 +70,7 @@ def format_cpu(millis: int) -> str:
     return str(millis // 1000) if millis and millis % 1000 == 0 else f"{millis}m"
 
 
+@_remembered
 def parse_bytes(text: str) -> int:
     """Bytes of ``256Mi``, ``1G`` or ``1024``, rounded up; ValueError says what is wrong."""
     match = _QUANTITY.fullmatch(text) if len(text) <= _LONGEST else None

@@ -13,6 +13,9 @@ from orchctl.engine.session import Session
 from orchctl.engine.wait import wait_until_gone
 from orchctl.errors import NotFound
 
+DEADLINE_S = 300.0
+"""Without --timeout: how long instances may take to stop before the command ends as "still in progress"."""
+
 
 def delete(session: Session, namespace: str, name: str, limits: Limits, *, keep_history: bool = False) -> Outcome:
     """Workload first, then generated objects, records, evidence and the lease itself.
@@ -23,9 +26,13 @@ def delete(session: Session, namespace: str, name: str, limits: Limits, *, keep_
     _refuse_unknown(session, namespace, name)
     with operation(session, namespace, name, "delete", limits) as op:
         live = op.live()
+        gone = Handle(backend=session.backend.name, namespace=namespace, service=name, template_hash="", replicas=0)
         if live is not None:
-            _remove_workload(op, owned(live, name, namespace), limits)
-        if live is not None and not limits.wait:
+            gone = _remove_workload(op, owned(live, name, namespace), gone)
+        if limits.wait:  # also when a killed run had sent it: its instances may still be stopping
+            give_up_at = op.give_up_at or session.clock.now() + DEADLINE_S
+            wait_until_gone(session, gone, lease=op.lease, give_up_at=give_up_at)
+        elif live is not None:
             return Outcome(service=name, state=OutcomeState.IN_PROGRESS, duration_ms=session.elapsed_ms())
         op.step("prune", "removing what was generated")
         kept = [r.revision.service for r in op.records.newest_first()] if keep_history else []
@@ -54,11 +61,7 @@ def _refuse_unknown(session: Session, namespace: str, name: str) -> None:
         )
 
 
-def _remove_workload(op: Operation, live: Live, limits: Limits) -> None:
-    gone = Handle(
-        backend=op.session.backend.name, namespace=op.namespace, service=op.name, template_hash="", replicas=0
-    )
-
+def _remove_workload(op: Operation, live: Live, gone: Handle) -> Handle:
     def arrived(now: Live | None) -> Handle | None:
         return gone if now is None else None
 
@@ -69,6 +72,4 @@ def _remove_workload(op: Operation, live: Live, limits: Limits) -> None:
     def apply(expect: str) -> Handle:
         return op.writer.delete(op.namespace, op.name, expect=expect)
 
-    handle = send(op, Write(send=apply, arrived=arrived, unmoved=unmoved), live.expect, "delete")
-    if limits.wait:
-        wait_until_gone(op.session, handle, lease=op.lease, give_up_at=op.give_up_at)
+    return send(op, Write(send=apply, arrived=arrived, unmoved=unmoved), live.expect, "delete")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from functools import cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -19,7 +21,7 @@ def build(node: Mapping, problems: Problems) -> models.Service | None:
     before = len(problems.found)
     plain = _plain(node, problems)
     try:
-        service = models.Service.model_validate(plain)
+        service = _model().model_validate(plain)
     except ValidationError as error:
         for detail in error.errors(include_url=False):
             explain(node, detail, problems)
@@ -27,11 +29,31 @@ def build(node: Mapping, problems: Problems) -> models.Service | None:
     return service if len(problems.found) == before else None
 
 
+@cache
+def _model() -> type[models.Service]:
+    """The model, made ready without pydantic's plugins: looking for them reads the metadata of every installed package,
+    and no package that happens to be there has a say in what a spec means.
+    """
+    variable = "PYDANTIC_DISABLE_PLUGINS"
+    before = os.environ.get(variable)
+    os.environ[variable] = "__all__"
+    try:
+        models.Service.model_rebuild()
+    finally:
+        if before is None:
+            del os.environ[variable]
+        else:
+            os.environ[variable] = before
+    return models.Service
+
+
 def _plain(node: Node, problems: Problems) -> Any:
     if isinstance(node, Mapping):
         return {key: _plain(value, problems) for key, value in node.items.items()}
     if isinstance(node, Sequence):
-        return tuple(_plain(item, problems) for item in node.items)
+        return tuple([_plain(item, problems) for item in node.items])
+    if not node.plain:
+        return node.text
     try:
         return value_of(node)
     except ValueError as error:

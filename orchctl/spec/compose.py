@@ -53,6 +53,10 @@ def compose(text: str, source: Source, problems: Problems) -> Node | None:
     return composer.root
 
 
+_Key = tuple[str, int, int, bool]
+"""Text, line, column, plain. Keys are half of a spec's scalars, so they are no nodes."""
+
+
 class _Frame:
     """A collection that is still open. ``key`` is the key whose value comes next, None when a key comes next.
 
@@ -66,7 +70,7 @@ class _Frame:
         self.anchor = anchor
         self.size = 1
         self.is_mapping = type(node) is Mapping
-        self.key: Scalar | None = None
+        self.key: _Key | None = None
         self.merges: list[tuple[Node, Origin]] = []
 
     @property
@@ -113,32 +117,36 @@ class _Composer:
         return Origin(self._source, mark.line + 1, mark.column + 1)
 
     def _scalar(self, event: Any) -> None:
-        mark = event.start_mark
-        scalar = Scalar(event.value, self._source, mark.line + 1, mark.column + 1, event.implicit[0])
-        if event.tag is not None and not scalar.plain:
-            if event.tag not in _SCALAR_TAGS:
-                self._refuse_tag(event.tag, scalar.origin)
-            scalar.plain = event.tag in _PLAIN_TAGS
-        if not scalar.text.isprintable() and (match := CONTROL.search(scalar.text)):
+        mark, text, plain, tag = event.start_mark, event.value, event.implicit[0], event.tag
+        if tag is not None and not plain:
+            if tag not in _SCALAR_TAGS:
+                self._refuse_tag(tag, self._origin(event))
+            plain = tag in _PLAIN_TAGS
+        if not text.isprintable() and (match := CONTROL.search(text)):
             message = f"the value holds the control or invisible character U+{ord(match[0]):04X}"
             hint = "remove the escape; binary content belongs into a file named with source:"
-            self._problems.add(Code.CONTROL, message, scalar.origin, hint=hint)
+            self._problems.add(Code.CONTROL, message, self._origin(event), hint=hint)
         frame = self._stack[-1] if self._stack else None
-        if frame is not None and frame.is_mapping and frame.key is None and event.anchor is None:
-            frame.key = scalar  # the most frequent case of _place
-            frame.size += 1
-        else:
-            self._place(scalar, 1, event.anchor)
+        if frame is None or not frame.is_mapping or frame.key is not None:
+            self._place(Scalar(text, self._source, mark.line + 1, mark.column + 1, plain), 1, event.anchor)
+            return
+        frame.key = (text, mark.line + 1, mark.column + 1, plain)
+        frame.size += 1
+        if event.anchor:
+            self._anchors[event.anchor] = (Scalar(text, self._source, *frame.key[1:]), 1)
 
     def _open(self, event: Any, is_mapping: bool) -> None:
-        origin = self._origin(event)
         if len(self._stack) >= MAX_DEPTH:
-            reject(Code.TOO_DEEP, f"values are nested more than {MAX_DEPTH} deep", origin)
-        if event.tag not in (None, "!", _YAML + ("map" if is_mapping else "seq")):
-            self._refuse_tag(event.tag, origin)
+            reject(Code.TOO_DEEP, f"values are nested more than {MAX_DEPTH} deep", self._origin(event))
+        tag = event.tag
+        if tag is not None and tag not in ("!", _YAML + ("map" if is_mapping else "seq")):
+            self._refuse_tag(tag, self._origin(event))
         if self._stack and self._stack[-1].expects_key:
-            reject(Code.KEY, "a key must be a simple text", origin, hint="quote it if it starts with [ or {")
-        node: Mapping | Sequence = Mapping({}, {}, origin) if is_mapping else Sequence([], origin)
+            hint = "quote it if it starts with [ or {"
+            reject(Code.KEY, "a key must be a simple text", self._origin(event), hint=hint)
+        mark = event.start_mark
+        place = (self._source, mark.line + 1, mark.column + 1)
+        node: Mapping | Sequence = Mapping({}, {}, place) if is_mapping else Sequence([], place)
         self._stack.append(_Frame(node, event.anchor))
 
     def _close(self) -> None:
@@ -167,7 +175,7 @@ class _Composer:
             reject(Code.ALIASES, message, origin, hint=hint)
 
     def _place(self, node: Node, size: int, anchor: str | None) -> None:
-        """Put a finished node where it belongs: the root, a list's entry, a key, a key's value."""
+        """Put a finished node where it belongs: the root, a list's entry, a key's value."""
         if anchor:
             self._anchors[anchor] = (node, size)
         if not self._stack:
@@ -177,24 +185,24 @@ class _Composer:
         frame.size += size
         if not frame.is_mapping:
             frame.node.items.append(node)  # type: ignore[union-attr]
-        elif frame.key is None:
-            frame.key = node  # type: ignore[assignment]  # _open and _alias let only scalars here
-        else:
+        elif frame.key is not None:  # keys themselves do not come here: _scalar takes them, others are refused
             self._entry(frame, frame.key, node)
             frame.key = None
 
-    def _entry(self, frame: _Frame, key: Scalar, value: Node) -> None:
-        mapping, text = frame.node, key.text
+    def _entry(self, frame: _Frame, key: _Key, value: Node) -> None:
+        mapping = frame.node
         assert isinstance(mapping, Mapping)
-        if text == "<<" and key.plain:
-            frame.merges.append((value, key.origin))
+        text, line, column, plain = key
+        if text == "<<" and plain:
+            frame.merges.append((value, Origin(self._source, line, column)))
         elif text in mapping.items:
             first = mapping.keys[text][0]
             message = f"the key {excerpt(text)} stands here a second time; first in line {first}"
-            self._problems.add(Code.DUPLICATE_KEY, message, key.origin, hint="remove one of them")
+            origin = Origin(self._source, line, column)
+            self._problems.add(Code.DUPLICATE_KEY, message, origin, hint="remove one of them")
         else:
             mapping.items[text] = value
-            mapping.keys[text] = (key.line, key.column)
+            mapping.keys[text] = (line, column)
 
     def _merge(self, frame: _Frame) -> None:
         mapping = frame.node

@@ -91,10 +91,13 @@ def _quantity(parse: Callable[[str], int], what: str, least: int, most: int) -> 
     return read
 
 
+_read_duration = _quantity(parse_duration, "a duration", 0, _MAX_DURATION_MS)
+
+
 def _duration(value: Any) -> int:
     if isinstance(value, Int | Float) and value != 0:
         raise ValueError(f"{value.text} of what? write {value.text}s for seconds, {value.text}m for minutes")
-    return _quantity(parse_duration, "a duration", 0, _MAX_DURATION_MS)(value)
+    return _read_duration(value)
 
 
 def _positive_duration(value: Any) -> int:

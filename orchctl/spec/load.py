@@ -15,6 +15,7 @@ from orchctl.spec.problems import Problems, reject
 
 MAX_BYTES = 256 * 1024
 _BREAK = re.compile(r"\r\n|\n|\r")
+_VARIABLE = re.compile(r"\$(?!\()")  # $(PORT_HTTP) is the backend's
 
 
 def load(data: bytes, name: str, directory: Path | None = None) -> Mapping:
@@ -31,7 +32,7 @@ def load(data: bytes, name: str, directory: Path | None = None) -> Mapping:
             hint="put large content into a file of its own and name it with files: {/path: {source: ./file}}",
         )
     text = _decode(data, name)
-    source = Source(name, tuple(_BREAK.split(text)), directory, has_variables="$" in text)
+    source = Source(name, tuple(_BREAK.split(text)), directory, has_variables=_VARIABLE.search(text) is not None)
     _refuse_control(text, source)
     problems = Problems()
     root = compose(text, source, problems)

@@ -93,12 +93,12 @@ def _volume(volume: models.Volume) -> core.Volume:
 def _resources(resources: models.Resources | None) -> core.Resources:
     if resources is None:
         return core.Resources()
-    limits = resources.limits or models.Limits()
+    limits = resources.limits
     return core.Resources(
         cpu_millis=resources.cpu,
         memory_bytes=resources.memory,
-        cpu_limit_millis=limits.cpu,
-        memory_limit_bytes=limits.memory,
+        cpu_limit_millis=limits.cpu if limits else None,
+        memory_limit_bytes=limits.memory if limits else None,
     )
 
 

@@ -15,7 +15,7 @@ class Source:
     """A text that nodes come from.
 
     ``directory`` is where its relative paths and its ``.env`` are; None = neither is allowed.
-    ``has_variables`` False: no ``$`` stands in it.
+    ``has_variables`` False: nothing in it can be a variable.
     """
 
     name: str
@@ -93,7 +93,7 @@ class Sequence(_Placed):
 
     __slots__ = ("items", "replaces")
 
-    def __init__(self, items: list[Node], origin: Origin, *, replaces: bool = False) -> None:
+    def __init__(self, items: list[Node], origin: tuple[Source, int, int], *, replaces: bool = False) -> None:
         self.items = items
         self.source, self.line, self.column = origin
         self.replaces = replaces
@@ -105,7 +105,12 @@ class Mapping(_Placed):
     __slots__ = ("items", "keys", "replaces")
 
     def __init__(
-        self, items: dict[str, Node], keys: dict[str, Place], origin: Origin, *, replaces: bool = False
+        self,
+        items: dict[str, Node],
+        keys: dict[str, Place],
+        origin: tuple[Source, int, int],
+        *,
+        replaces: bool = False,
     ) -> None:
         self.items = items
         self.keys = keys

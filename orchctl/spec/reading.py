@@ -22,6 +22,7 @@ from orchctl.spec.request import SpecRequest
 
 DEFAULT_FILE = "orch.yaml"
 STDIN = "-"
+_USUAL = 8 * 1024  # bytes that hold most specs: room for the largest would cost more than reading (2026-11)
 _SUFFIXES = (".orch.yaml", ".orch.yml")
 _ENV_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,40}")
 
@@ -66,7 +67,7 @@ class Reader:
         if argument == STDIN or not os.path.isdir(directory):
             return [argument]
         try:
-            names = sorted(entry.name for entry in directory.iterdir() if _is_spec(entry))
+            names = sorted(name for name in os.listdir(directory) if _is_spec(str(directory), name))
         except OSError as error:
             reject(Code.UNREADABLE, f"the directory {argument} cannot be read: {error.strerror}")
         if not names:
@@ -75,7 +76,7 @@ class Reader:
                 f"the directory {argument} has no {DEFAULT_FILE} and no *.orch.yaml",
                 hint="write a starter with: orchctl init NAME",
             )
-        return [name if argument == "." else str(Path(argument) / name) for name in names]
+        return names if argument == "." else [os.path.join(Path(argument), name) for name in names]
 
     def _read_one(self, name: str, argument: int) -> None:
         try:
@@ -91,10 +92,11 @@ class Reader:
         cwd = self._request.cwd
         if name == STDIN:
             return load(self._stdin(), "<stdin>", cwd)
-        path = cwd / name
         try:
-            with path.open("rb") as file:
-                data = file.read(MAX_BYTES + 1)
+            with open(path := os.path.join(cwd, name), "rb") as file:
+                data = file.read(_USUAL)
+                if len(data) == _USUAL:
+                    data += file.read(MAX_BYTES + 1 - _USUAL)
         except OSError as error:
             reject(
                 Code.UNREADABLE,
@@ -103,7 +105,7 @@ class Reader:
             )
         except ValueError:
             reject(Code.UNREADABLE, f"{name[:60]!r} is not the name of a file")
-        return load(data, name, path.parent)
+        return load(data, name, Path(os.path.dirname(path)))
 
     def _stdin(self) -> bytes:
         stream = self._request.stdin or sys.stdin.buffer
@@ -116,12 +118,13 @@ class Reader:
         return str(beside) if os.path.isfile(self._request.cwd / beside) else ""
 
 
-def _is_spec(entry: Path) -> bool:
+def _is_spec(directory: str, name: str) -> bool:
     """A spec of a directory: by its name, a regular file, and not the overlay of another one."""
-    if entry.name == DEFAULT_FILE:
-        return os.path.isfile(entry)
-    suffix = next((s for s in _SUFFIXES if entry.name.endswith(s)), "")
-    stem = entry.name.removesuffix(suffix)
-    base, dot, _ = stem.rpartition(".")
-    is_overlay = bool(dot) and os.path.exists(entry.parent / f"{base}{suffix}")
-    return bool(suffix) and bool(stem) and not is_overlay and os.path.isfile(entry)
+    if name != DEFAULT_FILE:
+        suffix = next((s for s in _SUFFIXES if name.endswith(s)), "")
+        stem = name.removesuffix(suffix)
+        base, dot, _ = stem.rpartition(".")
+        is_overlay = bool(dot) and os.path.exists(os.path.join(directory, base + suffix))
+        if not suffix or not stem or is_overlay:
+            return False
+    return os.path.isfile(os.path.join(directory, name))

@@ -54,8 +54,6 @@ def value_of(node: Scalar) -> Value:
 
 
 def _number(text: str) -> Value:
-    if _NOT_FINITE.fullmatch(text):
-        raise ValueError("infinity and not-a-number are not allowed")
     if len(text) > _LONGEST_NUMBER:
         # int() of thousands of digits is quadratic, and Python refuses more than 4300 of them.
         if re.fullmatch(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?", text):
@@ -67,6 +65,8 @@ def _number(text: str) -> Value:
             raise ValueError("a number of more than 19 digits is too large")
         whole.text = text
         return whole
+    if _NOT_FINITE.fullmatch(text):
+        raise ValueError("infinity and not-a-number are not allowed")
     if _FLOAT.fullmatch(text):
         real = Float(text)
         if real in (float("inf"), float("-inf")):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
 from collections.abc import Mapping as Map
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +23,6 @@ from orchctl.spec.overlay import report_nulls, without_removed
 from orchctl.spec.problems import Problems
 from orchctl.spec.reading import Reader
 from orchctl.spec.request import SpecRequest
-from orchctl.spec.setting import apply_settings, parse_setting
 from orchctl.spec.variables import Variables
 
 __all__ = ["Resolved", "SpecRequest", "load_services", "load_trees"]
@@ -52,11 +48,10 @@ def load_services(request: SpecRequest) -> list[Resolved]:
     Reads the spec files, their overlays, ``.env`` and the files that specs name; nothing else.
     """
     problems = Problems()
-    with _without_garbage_collection():
-        trees = _merged(request, problems)
-        problems.fail()
-        resolved = [r for tree in trees.values() if (r := _resolve(tree, request, problems))]
-        problems.fail()
+    trees = _merged(request, problems)
+    problems.fail()
+    resolved = [r for tree in trees.values() if (r := _resolve(tree, request, problems))]
+    problems.fail()
     return resolved
 
 
@@ -74,8 +69,7 @@ def _merged(request: SpecRequest, problems: Problems) -> dict[str, Mapping]:
     layers = Layers(expander, problems)
     Reader(request, layers, problems).read()
     problems.fail()
-    settings = [parse_setting(text, request.cwd) for text in request.sets]
-    services = apply_settings(layers.services, settings)
+    services = _with_settings(layers.services, request)
     trees: dict[str, Mapping] = {}
     for name, tree in services.items():
         first = layers.first[name]
@@ -87,18 +81,12 @@ def _merged(request: SpecRequest, problems: Problems) -> dict[str, Mapping]:
     return trees
 
 
-@contextmanager
-def _without_garbage_collection() -> Iterator[None]:
-    """Loading makes many objects and no cycles; the collector would only visit all of them, again and again
-    (a quarter of the time for a thousand specs, 2026-11).
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
+def _with_settings(services: dict[str, Mapping], request: SpecRequest) -> dict[str, Mapping]:
+    if not request.sets:
+        return services
+    from orchctl.spec.setting import apply_settings, parse_setting
+
+    return apply_settings(services, [parse_setting(text, request.cwd) for text in request.sets])
 
 
 def _resolve(tree: Mapping, request: SpecRequest, problems: Problems) -> Resolved | None:

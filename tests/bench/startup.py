@@ -17,9 +17,12 @@ GOALS = {"--version": "<= 2x", "--help": "<= 2x", "validate": "<= 20x", "status"
 def rows() -> list[Row]:
     """Bare interpreter = the one that runs orchctl, with its site-packages."""
     orchctl = str(Path(sys.executable).parent / "orchctl")
-    bare = partial(run, [sys.executable, "-c", "pass"])
     with tempfile.TemporaryDirectory() as state:
         env = {**os.environ, "ORCHCTL_STATE_DIR": state, "ORCHCTL_CONFIG": os.devnull}
+        # With bytecode, as an installed package has it; the warm-up writes it.
+        env.pop("PYTHONDONTWRITEBYTECODE", None)
+        env["PYTHONPYCACHEPREFIX"] = str(Path(state) / "bytecode")
+        bare = partial(run, [sys.executable, "-c", "pass"], env)
         commands = {
             "--version": [orchctl, "--version"],
             "--help": [orchctl, "--help"],

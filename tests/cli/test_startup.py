@@ -56,12 +56,17 @@ def test_version_and_help_import_nothing_to_speak_of(tmp_path: Path, arguments: 
 
 def test_status_needs_no_spec_and_no_drawing_when_nothing_runs(tmp_path: Path) -> None:
     modules = _modules(tmp_path, "status", "--backend", "local")
-    assert not _unwanted(modules, "yaml", "orchctl.spec", "rich", "docker", "requests", "orchctl_swarm")
+    assert not _unwanted(modules, *_MODELS, "rich", "docker", "requests", "orchctl_swarm", "importlib.metadata")
 
 
 def test_validate_needs_no_sdk_no_drawing_and_no_other_verb(tmp_path: Path) -> None:
     modules = _modules(tmp_path, "validate", "--backend", "swarm")
     assert not _unwanted(modules, "docker", "requests", "rich", "orchctl_local", "orchctl.engine", "orchctl.cli.deploy")
+
+
+def test_validating_for_local_makes_no_documents(tmp_path: Path) -> None:
+    modules = _modules(tmp_path, "validate", "--backend", "local")
+    assert not _unwanted(modules, "json", "orchctl.core.document", "orchctl.core.rollout", "orchctl_local.model")
 
 
 def test_render_needs_no_sdk(tmp_path: Path) -> None:
@@ -80,3 +85,27 @@ def test_module_and_script_are_the_same_program(tmp_path: Path) -> None:
     )
     assert done.returncode == 0
     assert done.stdout.startswith("orchctl ")
+
+
+_COLLECTS = """
+import atexit, gc, sys
+atexit.register(lambda: sys.stderr.write(f"collects {{gc.isenabled()}}"))
+sys.argv = ["orchctl", *{arguments!r}]
+from orchctl.boot import main
+main()
+"""
+
+
+@pytest.mark.parametrize(("verb", "collects"), [("validate", False), ("status", True)])
+def test_garbage_is_collected_only_by_verbs_that_may_take_long(tmp_path: Path, verb: str, collects: bool) -> None:
+    (tmp_path / "orch.yaml").write_text(_SPEC)
+    done = subprocess.run(
+        [sys.executable, "-c", _COLLECTS.format(arguments=[verb, "--backend", "local"])],
+        cwd=tmp_path,
+        env={**os.environ, "ORCHCTL_STATE_DIR": str(tmp_path / "state"), "XDG_CONFIG_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stderr.endswith(f"collects {collects}")

@@ -1,5 +1,6 @@
 """What README says about Docker Swarm, the demo and every example, on a real one."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,19 +8,27 @@ import pytest
 from tests.docs.blocks import ROOT, blocks, run
 from tests.servers.dockerd import Swarm
 from tests.servers.image import IMAGE
+from tests.servers.registry import Registry
 
 pytestmark = [pytest.mark.world_swarm, pytest.mark.xdist_group("pages")]
 
 
-def environ(swarm: Swarm) -> dict[str, str]:
-    images = dict.fromkeys(("HELLO_IMAGE", "SHOP_IMAGE", "KEEPER_IMAGE", "WORKER_IMAGE"), IMAGE)
-    return {"DOCKER_HOST": f"unix://{swarm.manager.socket}", **images}
+@pytest.fixture(scope="module")
+def environ(dockerd: Swarm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The engine, and an image in a registry that it reaches, as a user would have it."""
+    assert dockerd.network
+    with Registry(tmp_path_factory.mktemp("registry"), f"{dockerd.network.gateway}:5001") as registry:
+        name = f"{registry.address}/busybox"
+        dockerd.api.post(f"/images/{IMAGE}/tag", repo=name, tag="1")
+        dockerd.push(name, "1")
+        images = dict.fromkeys(("HELLO_IMAGE", "SHOP_IMAGE", "KEEPER_IMAGE", "WORKER_IMAGE"), f"{name}:1")
+        yield {"DOCKER_HOST": f"unix://{dockerd.manager.socket}", **images}
 
 
-def test_the_swarm_blocks_of_each_page_run(dockerd: Swarm, tmp_path: Path) -> None:
+def test_the_swarm_blocks_of_each_page_run(dockerd: Swarm, environ: dict[str, str], tmp_path: Path) -> None:
     texts = [b.text for b in blocks() if b.world == "swarm"]
     assert texts
-    said = run("\n".join(texts), cwd=ROOT, state=tmp_path / "state", environ=environ(dockerd))
+    said = run("\n".join(texts), cwd=ROOT, state=tmp_path / "state", environ=environ)
     assert "converged" in said
     assert dockerd.api.get("/services") == []
 
@@ -32,8 +41,8 @@ def test_the_demo_runs(tmp_path: Path) -> None:
     assert "exit code 4, as promised" in said
 
 
-@pytest.mark.parametrize("example", ["shop.yaml", "overlay.orch.yaml --env prod"])
-def test_the_examples_run(dockerd: Swarm, tmp_path: Path, example: str) -> None:
+@pytest.mark.parametrize("example", ["shop.yaml", "overlay.orch.yaml"])
+def test_the_examples_run(dockerd: Swarm, environ: dict[str, str], tmp_path: Path, example: str) -> None:
     script = f"orchctl deploy -f specs/examples/{example} --backend swarm\norchctl delete -f specs/examples/{example} --backend swarm --yes"
-    run(script, cwd=ROOT, state=tmp_path / "state", environ=environ(dockerd))
+    run(script, cwd=ROOT, state=tmp_path / "state", environ=environ)
     assert dockerd.api.get("/services") == []

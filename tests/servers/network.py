@@ -6,9 +6,14 @@ vanishes with it; the machine itself sees one bridge and its ends of the cables.
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import os
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from tests.servers.packages import Unavailable
 
@@ -30,13 +35,14 @@ class Network:
         # At most 15 characters for an interface; the kernel takes its time to forget one.
         self.tag = f"oc{os.getpid() % 100_000}{next(_LETTERS)}"
         self.bridge = f"{self.tag}b"
-        self.prefix = _free_prefix()
         self._spaces: list[str] = []
-        try:
-            ip("link", "add", self.bridge, "type", "bridge")
-        except RuntimeError as error:
-            raise Unavailable(f"no network of its own may be made here: {error}") from None
-        ip("addr", "add", f"{self.prefix}.1/24", "dev", self.bridge)
+        with _choosing():
+            self.prefix = _free_prefix()
+            try:
+                ip("link", "add", self.bridge, "type", "bridge")
+            except RuntimeError as error:
+                raise Unavailable(f"no network of its own may be made here: {error}") from None
+            ip("addr", "add", f"{self.prefix}.1/24", "dev", self.bridge)
         ip("link", "set", self.bridge, "up")
 
     @property
@@ -62,6 +68,14 @@ class Network:
         for space in self._spaces:
             ip("netns", "del", space, check=False)
         ip("link", "del", self.bridge, check=False)
+
+
+@contextmanager
+def _choosing() -> Iterator[None]:
+    """One at a time: two test runs that start together must not take the same addresses."""
+    with open(Path(tempfile.gettempdir()) / "orchctl-test-network.lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _free_prefix() -> str:

@@ -6,9 +6,7 @@ import base64
 import json
 import shutil
 import subprocess
-import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -247,57 +245,6 @@ def watched(world: SwarmWorld, *, seconds: float) -> list[list[str]]:
     while time.monotonic() < end:
         looks.append(serving_now(world))
     return looks
-
-
-def test_a_client_that_refreshes_every_second_loses_no_request_during_updates(
-    world: SwarmWorld, connection: Connection
-) -> None:
-    settled(connection, put(connection, world.service()))
-    with world.backend.connect(world.context) as eyes:
-        client = Client(eyes)
-        client.start()
-        for greeting in ("two", "three", "four"):
-            settled(connection, put(connection, world.service(greeting=greeting)))
-        client.stop()
-    assert client.failed == []
-    assert {"two", "three"} <= client.seen
-
-
-class Client(threading.Thread):
-    """Asks discovery once a second and the instances all the time, a new connection for each request."""
-
-    def __init__(self, connection: Connection) -> None:
-        super().__init__(daemon=True)
-        self._connection = connection
-        self._ended = threading.Event()
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        self.failed: list[str] = []
-        self.seen: set[str] = set()
-        self.sent = 0
-
-    def run(self) -> None:
-        known: list[str] = []
-        fresh_until = 0.0
-        while not self._ended.is_set():
-            if time.monotonic() >= fresh_until:
-                listed = self._connection.reader.endpoints(NAMESPACE, "web")
-                known = [f"http://{e.host}:{e.port}/" for e in listed if e.ready]
-                fresh_until = time.monotonic() + 1.0
-            for address in known:
-                self._ask(address)
-            self._ended.wait(0.005)
-
-    def _ask(self, address: str) -> None:
-        self.sent += 1
-        try:
-            with self._opener.open(address, timeout=5) as answer:
-                self.seen.add(answer.read().decode())
-        except OSError as error:
-            self.failed.append(f"{time.monotonic():.2f} {address} {error}")
-
-    def stop(self) -> None:
-        self._ended.set()
-        self.join(10)
 
 
 def test_an_image_is_pinned_to_the_registrys_digest_and_runs_by_it(

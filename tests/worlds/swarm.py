@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -44,6 +45,8 @@ class SwarmWorld(World):
     """``swarm`` runs and outlives the world; one world at a time uses it."""
 
     name = "swarm"
+    load_rounds = 20
+    race_rounds = int(os.environ.get("ORCHCTL_TEST_RACES", "10"))
 
     def __init__(self, swarm: Swarm, state_dir: Path) -> None:
         self.swarm = swarm

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from orchctl.cli.command import resume_hint
@@ -67,13 +68,18 @@ def _summary(terminal: Terminal, outcome: Outcome, reporter: Reporter) -> None:
 def failure_lines(failure: Failure) -> list[str]:
     """The cause, where, and the last lines of output."""
     facts = [failure.kind.value.replace("_", " ")]
-    if failure.exit_code is not None:
+    if failure.exit_code is not None and not _tells_exit_code(failure):
         facts.append(f"exit code {failure.exit_code}")
     if failure.count > 1:
         facts.append(f"{failure.count} instances")
     if failure.instance:
         facts.append(f"{failure.instance} on {failure.node}" if failure.node else failure.instance)
     return [f"{', '.join(facts)}: {failure.message}", *(f"  | {line}" for line in failure.logs[-_LOG_LINES:])]
+
+
+def _tells_exit_code(failure: Failure) -> bool:
+    """The backend's words have it already: ``exit code 7``, ``exited with code 7``, ``non-zero exit (7)``."""
+    return bool(re.search(rf"\b(exit|code) \(?{failure.exit_code}\b", failure.message))
 
 
 def _total(terminal: Terminal, outcomes: Sequence[Outcome]) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from orchctl.cli.render.sanitise import sanitise
 from orchctl.cli.render.style import Style, paint
-from orchctl.core.codec import to_plain
 from orchctl.core.plan import Change, Issue, Op, Plan, Policy
 
 _MARKS: dict[Op, tuple[str, Style]] = {Op.ADD: ("+", "add"), Op.UPDATE: ("~", "update"), Op.REMOVE: ("-", "remove")}
@@ -63,6 +61,10 @@ def _value(value: Any) -> str:
     if isinstance(value, str) and value.isprintable() and value == value.strip() and value:
         text = value
     else:
+        import json  # for plans only: validate shows issues, too
+
+        from orchctl.core.codec import to_plain
+
         text = json.dumps(to_plain(value), ensure_ascii=False, sort_keys=True)
     text = sanitise(text)
     return f"{text[:_LONGEST_VALUE]}..." if len(text) > _LONGEST_VALUE else text
