@@ -36,6 +36,7 @@ def delete(
     """Remove services, wait until they are gone, and leave nothing behind. In reverse order of needs with -f."""
     from orchctl.cli.several import run_all
     from orchctl.engine.delete import delete as delete_one
+    from orchctl.engine.plan import one_namespace
     from orchctl.engine.waves import waves
 
     terminal, limits = terminal_of(talk, output), limits_of(waiting)
@@ -43,6 +44,7 @@ def delete(
     found = named_services(files, services, where, context)
     if not found:
         raise UsageError("no service is named", hint="name the services, or their spec with -f FILE")
+    one_namespace(found)
     admit(terminal, context, consent)
 
     def work(own: Session, service: Service) -> Outcome:

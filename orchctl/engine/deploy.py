@@ -40,9 +40,12 @@ class DeployOptions:
     replicas: int | None = None
 
 
-def deploy(session: Session, service: Service, options: DeployOptions) -> Outcome:
-    """Make ``service`` run and say how it ended. Looks first; when nothing changes, nothing is locked or written."""
-    before = _plan(session, service, options)
+def deploy(session: Session, service: Service, options: DeployOptions, *, before: Planned | None = None) -> Outcome:
+    """Make ``service`` run and say how it ended. Looks first; when nothing changes, nothing is locked or written.
+
+    ``before``: a plan made just now, which saves the first look.
+    """
+    before = before or _plan(session, service, options)
     if before.is_unchanged:
         _refuse_stale(before, options)
         return _outcome(session, before, OutcomeState.UNCHANGED, before.plan.base_revision)

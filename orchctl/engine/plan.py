@@ -61,9 +61,9 @@ def check_all(session: Session, services: Sequence[Service], *, strict: bool) ->
 
 
 def plan_services(session: Session, services: Sequence[Service], *, strict: bool = False) -> list[Planned]:
-    """Plans in the order given. All services must be of one namespace."""
+    """Plans in the order given. UsageError when the services are not of one namespace."""
+    namespace = one_namespace(services)
     issues = check_all(session, services, strict=strict)
-    namespace = services[0].namespace
     live = session.reader.live(namespace, sorted({n for s in services for n in (s.name, *s.needs)}))
     records, _ = load_namespace(session.store, namespace)
     plans = []
@@ -71,6 +71,17 @@ def plan_services(session: Session, services: Sequence[Service], *, strict: bool
         told = [*issues[service.name], *guard(service, together=services, live=live)]
         plans.append(plan_against(session, service, live.get(service.name), records.get(service.name, []), issues=told))
     return plans
+
+
+def one_namespace(services: Sequence[Service]) -> str:
+    """Needs, looks and results go by name within one namespace, so a command works on one."""
+    namespaces = sorted({s.namespace for s in services})
+    if len(namespaces) != 1:
+        raise UsageError(
+            f"the services are of several namespaces: {', '.join(namespaces)}",
+            hint="run the command once for each, or put them into one with -n NAMESPACE",
+        )
+    return namespaces[0]
 
 
 def plan_one(session: Session, service: Service, *, strict: bool = False) -> Planned:

@@ -12,7 +12,7 @@ from graphlib import CycleError, TopologicalSorter
 from orchctl.core.rollout import Outcome, OutcomeState
 from orchctl.core.service import Service
 from orchctl.engine.deploy import DeployOptions, deploy
-from orchctl.engine.plan import Planned, plan_services
+from orchctl.engine.plan import Planned, one_namespace, plan_services
 from orchctl.engine.session import Session
 from orchctl.errors import OrchctlError, PartialFailure, UsageError
 
@@ -24,6 +24,7 @@ def waves(services: Sequence[Service], *, reverse: bool = False) -> list[list[Se
 
     A need that is not among ``services`` orders nothing: it is expected to run already.
     """
+    one_namespace(services)
     by_name = {s.name: s for s in services}
     sorter = TopologicalSorter({s.name: [n for n in s.needs if n in by_name] for s in services})
     try:
@@ -50,11 +51,11 @@ def deploy_services(session: Session, services: Sequence[Service], options: Depl
     ordered = waves(services)
     if len(services) == 1:
         return [deploy(session, services[0], options)]
-    changed = {p.plan.service.name: p for p in plan_services(session, services, strict=options.strict)}
-    outcomes = {n: _unchanged(session, p) for n, p in changed.items() if p.is_unchanged}
+    planned = {p.plan.service.name: p for p in plan_services(session, services, strict=options.strict)}
+    outcomes = {n: _unchanged(session, p) for n, p in planned.items() if p.is_unchanged}
 
     def work(own: Session, service: Service) -> Outcome:
-        return deploy(own, service, options)
+        return deploy(own, service, options, before=planned[service.name])
 
     for wave in ordered:
         waiting = [s for s in wave if s.name not in outcomes]

@@ -31,9 +31,9 @@ health:
 rollout: {{max_surge: 1, max_unavailable: 0, min_ready: 2s, deadline: 5m, on_failure: rollback}}
 stop: {{grace: 30s, drain: 5s}}          # drain: still serving after it left the endpoints
 
-# What only one backend understands:
-# backends:
-#   local: {{command: ["python3", "-m", "http.server", "$(PORT_HTTP)"]}}
+# What only one backend understands. Plain processes have no image, so they need a command:
+backends:
+  local: {{command: [python3, -m, http.server, $(PORT_HTTP), --bind, 127.0.0.1]}}
 """
 
 

@@ -1,11 +1,14 @@
 """Order and exit codes of several services."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from orchctl.core.rollout import Outcome, OutcomeState
 from orchctl.core.service import Service
+from orchctl.engine.plan import one_namespace
 from orchctl.engine.waves import exit_code, waves
+from orchctl.errors import UsageError
 
 
 def service(name: str, *needs: str) -> Service:
@@ -29,6 +32,11 @@ def test_every_need_comes_in_an_earlier_wave(edges: list[tuple[int, int]]) -> No
     wave_of = {name: i for i, group in enumerate(groups) for name in group}
     assert len(wave_of) == 10
     assert all(wave_of[need] < wave_of[f"s{n}"] for n in range(10) for need in needs[n])
+
+
+def test_services_of_several_namespaces_are_refused() -> None:
+    with pytest.raises(UsageError, match="several namespaces: a, b"):
+        one_namespace([Service(name="x", namespace="b"), Service(name="y", namespace="a")])
 
 
 def outcome(code: int, state: OutcomeState = OutcomeState.CONVERGED) -> Outcome:
