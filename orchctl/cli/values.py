@@ -2,7 +2,7 @@
 
 typer 0.29 converts every value with pydantic, and loading pydantic takes a third of a short command (7 of its
 21 bare interpreters, 2026-11). Texts, lists of texts, known choices and absent flags need no conversion.
-Everything else goes typer's way, so that its messages stay; so would everything if typer renamed what is used here.
+Everything else goes typer's way, so that its messages stay; so does everything if typer renames what is used here.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def _keep_plain_values(parameters: Iterable[Any]) -> None:
 
 
 def _process(parameter: Any, convert: Callable[[Any, Any], Any], context: typer.Context, value: Any) -> Any:
-    kind = parameter.type_descriptor.annotation
+    kind = getattr(getattr(parameter, "type_descriptor", None), "annotation", None)
     is_missing = parameter.required and not value
     is_heard = parameter.callback is not None and bool(value)  # --help
     if is_missing or is_heard or not _is_plain(kind, value):
