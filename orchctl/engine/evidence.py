@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchctl.core.codec import to_plain
-from orchctl.core.rollout import Failure, Instance, InstanceState, Progress
+from orchctl.core.rollout import EventKind, Failure, Instance, InstanceState, Progress
 from orchctl.engine import journal
 from orchctl.engine.session import Session
 from orchctl.engine.verdict import Culprit
@@ -27,14 +27,12 @@ def collect(session: Session, namespace: str, name: str, culprits: Sequence[Culp
 def keep(
     session: Session, namespace: str, name: str, *, revision: int, progress: Progress, failures: Sequence[Failure]
 ) -> None:
-    """Write it under the state directory; ``why`` reads it from there."""
-    journal.write_evidence(
-        session.context,
-        namespace=namespace,
-        name=name,
-        revision=revision,
-        document={"at": session.clock.wall(), "failures": to_plain(failures), "progress": to_plain(progress)},
-    )
+    """Write it under the state directory; ``why`` reads it from there. A full disk must not hide the failure."""
+    document = {"at": session.clock.wall(), "failures": to_plain(failures), "progress": to_plain(progress)}
+    try:
+        journal.write_evidence(session.context, namespace=namespace, name=name, revision=revision, document=document)
+    except OSError as error:
+        session.tell(EventKind.PROBLEM, name, f"the evidence could not be kept: {error.strerror}")
 
 
 def summary(failures: Sequence[Failure]) -> str:

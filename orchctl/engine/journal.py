@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from orchctl.core.context import Context
+from orchctl.errors import UsageError
 
 _KEPT_OPERATIONS = 20
 
@@ -22,17 +23,24 @@ class Journal:
     """An open operation's log. ``step`` returns only when the line is on disk."""
 
     def __init__(self, path: Path) -> None:
+        """UsageError when nothing can be written there: then nothing may be sent either."""
         self.path = path
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        _fsync_directory(path.parent)
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            _fsync_directory(path.parent)
+        except OSError as error:
+            raise _unwritable(path, error) from error
 
     def step(self, name: str, at: str, facts: Mapping[str, Any] | None = None) -> None:
         """Write one step: intent, sent, confirmed ... ``facts`` are plain JSON values, never secrets."""
         # ASCII: backend text may hold lone surrogates, which UTF-8 cannot carry.
         line = json.dumps({"step": name, "at": at, **(facts or {})}) + "\n"
-        os.write(self._fd, line.encode("ascii"))
-        os.fsync(self._fd)
+        try:
+            os.write(self._fd, line.encode("ascii"))
+            os.fsync(self._fd)
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
 
     def close(self) -> None:
         os.close(self._fd)
@@ -88,6 +96,13 @@ def forget(context: Context, *, namespace: str, name: str) -> None:
 
 def _directory(context: Context, kind: str, namespace: str, name: str) -> Path:
     return context.state_dir / kind / context.name / namespace / name
+
+
+def _unwritable(path: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"the journal {path} cannot be written: {error.strerror}",
+        hint="free some space, or name another directory with ORCHCTL_STATE_DIR",
+    )
 
 
 def _fsync_directory(directory: Path) -> None:

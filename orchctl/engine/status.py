@@ -87,7 +87,7 @@ def phase_of(live: Live | None, progress: Progress, newest: Recorded | None) -> 
     ready = sum(i.ready for i in progress.instances)
     if live.replicas == 0:
         return Phase.PROGRESSING if there else Phase.STOPPED
-    if progress.verdict is not None:
+    if progress.verdict is not None or progress.paused:
         return Phase.PAUSED if ready else Phase.FAILED
     crashing = any(i.current and i.problem and i.exits >= CRASHES_IN_ONE_SLOT for i in progress.instances)
     updated = sum(i.ready and i.current for i in progress.instances)
