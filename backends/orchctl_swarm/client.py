@@ -12,12 +12,16 @@ from typing import Any
 from urllib.parse import quote
 
 from orchctl.core.sdk import need
-from orchctl.errors import OrchctlError, Unreachable, UsageError
+from orchctl.errors import OrchctlError, OutcomeUnknown, Unreachable, UsageError
 from orchctl_swarm.failures import from_answer, from_transport
 from orchctl_swarm.target import Target
 
 CONNECT_S = 5.0
-READ_S = 30.0
+READ_S = 10.0
+"""For reads: a command must not outlive its deadline by much because the engine hangs."""
+WRITE_S = 30.0
+MOST_BYTES = 64 << 20
+_LISTS = ("/services", "/tasks", "/nodes", "/configs", "/secrets", "/networks")
 LEAST_API = (1, 41)  # Engine 20.10: the first whose service specs hold everything that is sent here
 # What this adapter was written against; a newer engine still speaks it.
 BEST_API = (1, 45)
@@ -46,8 +50,31 @@ class Reading:
         self._api.close()
 
     def get(self, path: str, *, filters: Filters | None = None, **query: str) -> Any:
-        """Parsed answer."""
-        return self.answer("GET", path, _query(filters, query)).json()
+        """Parsed answer; Unreachable when it is not what an engine answers there."""
+        response = self.answer("GET", path, _query(filters, query), stream=True)
+        return self._parsed(response, path, list if path in _LISTS else dict)
+
+    def _parsed(self, response: Any, path: str, kind: type) -> Any:
+        """Read with a bound and checked: what is at the other end may be a proxy's error page, or anything."""
+        import requests
+
+        body = bytearray()
+        try:
+            for chunk in response.iter_content(1 << 16):
+                body += chunk
+                if len(body) > MOST_BYTES:
+                    raise Unreachable(f"{self.where}: the answer to {path} is larger than {MOST_BYTES >> 20} MiB")
+            parsed = json.loads(body)
+        except requests.exceptions.RequestException as error:
+            raise from_transport(error, where=self.where, write=False) from error
+        except (ValueError, RecursionError):
+            raise Unreachable(f"{self.where}: the answer to {path} is not JSON; is this a container engine?") from None
+        finally:
+            response.close()
+        entries = parsed if isinstance(parsed, list) else [parsed]
+        if not isinstance(parsed, kind) or not all(isinstance(e, dict) for e in entries):
+            raise Unreachable(f"{self.where}: the answer to {path} is not what a container engine says there")
+        return parsed
 
     def stream(self, path: str, query: Mapping[str, str], *, endless: bool) -> Any:
         """The open answer. One without an end may be silent for as long as it likes."""
@@ -130,12 +157,15 @@ class Writing:
     def post(self, path: str, body: Any, *, headers: Mapping[str, str] | None = None, **query: str) -> Any:
         """Parsed answer, None when it is empty."""
         self._check()
-        response = self._reading.answer("POST", path, query, body=body, headers=headers)
-        return response.json() if response.content.strip() else None
+        response = self._reading.answer("POST", path, query, body=body, headers=headers, read_s=WRITE_S)
+        try:
+            return response.json() if response.content.strip() else None
+        except (ValueError, RecursionError):
+            raise OutcomeUnknown(f"{self._reading.where}: the answer to a write is not JSON") from None
 
     def delete(self, path: str) -> None:
         self._check()
-        self._reading.answer("DELETE", path, {})
+        self._reading.answer("DELETE", path, {}, read_s=WRITE_S)
 
 
 def attempt(action: Callable[[], Any], *accepted: type[OrchctlError]) -> Any:
