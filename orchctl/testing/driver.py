@@ -82,6 +82,10 @@ class Driver:
         with self.world.backend.connect(self.world.context) as connection:
             return looking.status(self._session(connection), self.namespace, [name])[0]
 
+    def status_of_all(self) -> list[looking.ServiceStatus]:
+        with self.world.backend.connect(self.world.context) as connection:
+            return looking.status(self._session(connection), self.namespace)
+
     def discover(self, name: str) -> list[Endpoint]:
         with self.world.backend.connect(self.world.context) as connection:
             return discovering.discover(self._session(connection), self.namespace, name)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from orchctl.core.rollout import OutcomeState
+from orchctl.core.rollout import OutcomeState, Phase
 from orchctl.engine.waves import exit_code
 from orchctl.errors import UsageError
 from orchctl.testing.driver import Driver
@@ -37,6 +37,17 @@ class SeveralContract:
             assert {o.state for o in driver.deploy_all(services)} == {OutcomeState.UNCHANGED}
             assert world.writes() == writes
             costs.append(world.requests() - before)
+        assert costs[0] == costs[1]
+
+    def test_status_costs_the_same_requests_for_any_number_of_services(self, world: World, driver: Driver) -> None:
+        costs = []
+        for names in (["a"], ["b", "c", "d"]):
+            driver.deploy_all([world.service(name=n).sized(1) for n in names])
+            before = world.requests()
+            seen = driver.status_of_all()
+            costs.append(world.requests() - before)
+        assert [s.name for s in seen] == ["a", "b", "c", "d"]
+        assert {s.phase for s in seen} == {Phase.HEALTHY}
         assert costs[0] == costs[1]
 
     def test_a_circle_of_needs_is_shown_as_a_path(self, world: World, driver: Driver) -> None:
