@@ -201,7 +201,8 @@ def _finish_good(op: Operation, planned: Planned, recorded: Recorded) -> None:
     former = newest_with(planned.records, RevisionStatus.DEPLOYED)
     if former is not None and former.revision.number != recorded.revision.number:
         quietly(lambda: op.records.mark(former, RevisionStatus.SUPERSEDED), op, "the former revision was not marked")
-    quietly(lambda: _prune(op), op, "old revisions were not pruned")
+    if planned.records:
+        quietly(lambda: _prune(op), op, "old revisions were not pruned")
 
 
 def _prune(op: Operation) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
-import time
+import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -29,22 +29,36 @@ class Row:
     goal: str = ""
 
 
+# A process inherits the peak memory of the one that forked it, so a small one of its own does it, and keeps the time.
+_LAUNCHER = """
+import os, sys, time
+told = os.dup(1)
+os.dup2(2, 1)
+started = time.perf_counter()
+pid = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ)
+_, status, usage = os.wait4(pid, 0)
+facts = f"{time.perf_counter() - started} {usage.ru_maxrss} {os.waitstatus_to_exitcode(status)}"
+os.write(told, facts.encode())
+"""
+
+
 def run(command: Sequence[str], env: dict[str, str] | None = None) -> Run:
     """Run it once, output discarded; RuntimeError when it fails: a failing command is quick and means nothing."""
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=env
-    )
-    assert process.stderr is not None
-    said = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    wall = time.perf_counter() - started
-    if process.returncode != 0:
-        raise RuntimeError(
-            f"{' '.join(command)} ended with {process.returncode}: {said.decode(errors='replace')[-500:]}"
+    with tempfile.TemporaryFile() as said:
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", _LAUNCHER, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            env=env,
+            check=True,
         )
-    return Run(wall, usage.ru_maxrss / 1024)
+        wall, peak_kib, code = done.stdout.split()
+        if int(code):
+            said.seek(0)
+            text = said.read().decode(errors="replace")
+            raise RuntimeError(f"{' '.join(command)} ended with {int(code)}: {text[-500:]}")
+    return Run(float(wall), int(peak_kib) / 1024)
 
 
 def pair(
