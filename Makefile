@@ -15,8 +15,12 @@ demo:  ## the main job on plain processes, no cluster needed
 demo-swarm: $(VENV)/.installed  ## the same on a real Docker Swarm started for it (needs root and dockerd)
 	@PYTHON=$(PYTHON) sh docs/demo.sh swarm
 
-test: lint test-fast test-local test-swarm  ## everything that this machine can run
+test: forget-worlds lint test-fast test-local test-swarm  ## everything that this machine can run
 	@$(BIN)/python tests/worlds_report.py
+
+.PHONY: forget-worlds
+forget-worlds:
+	@rm -rf .pytest_cache/worlds
 
 test-fast: $(VENV)/.installed  ## no servers, under a minute
 	$(PYTEST) -q -n 2 -m "not world_local and not world_swarm"
@@ -25,6 +29,7 @@ test-local: $(VENV)/.installed  ## real processes under a real supervisor
 	$(PYTEST) -q -n 4 -m world_local
 
 test-swarm: $(VENV)/.installed  ## real dockerd: one node and three
+	@$(BIN)/python -m tests.servers.packages
 	$(PYTEST) -q -n 2 --dist loadgroup -m world_swarm
 
 lint: $(VENV)/.installed  ## ruff, mypy --strict, import rules

@@ -75,3 +75,15 @@ def _no_autostart() -> Iterator[None]:
         yield
     finally:
         POLICY.unlink(missing_ok=True)
+
+
+def main() -> None:
+    """Before the tests, so that an installation does not eat their time-outs. What cannot be had is skipped by them."""
+    try:
+        need(*PROGRAMS)
+    except Unavailable as reason:
+        print(f"no container engine for the tests: {reason}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
