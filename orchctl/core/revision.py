@@ -35,7 +35,6 @@ class Revision:
     created_at: str
     created_by: str
     reason: str = ""
-    source_seq: int | None = None
     rollback_of: int = 0
     parent: int = 0
     rendered: str = ""

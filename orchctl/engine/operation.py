@@ -64,6 +64,9 @@ def operation(session: Session, namespace: str, name: str, verb: str, limits: Li
     def waiting(other: LeaseInfo) -> None:
         session.tell(EventKind.WAITING, name, f"waiting for {other}")
 
+    if not session.store.fenced:
+        text = "this store has no compare-and-set, so the lease is advisory: let nobody else deploy meanwhile"
+        session.tell(EventKind.PROBLEM, name, text)
     lease = acquire(
         session.store,
         namespace=namespace,

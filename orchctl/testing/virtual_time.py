@@ -17,14 +17,12 @@ class VirtualClock:
 
     def __init__(self) -> None:
         self.time = 1000.0
-        self.slept = 0.0
 
     def now(self) -> float:
         return self.time
 
     def sleep(self, seconds: float) -> None:
         self.time += max(0.0, seconds)
-        self.slept += max(0.0, seconds)
 
     def wall(self) -> str:
         return _EPOCH.format(int(self.time) % 60)

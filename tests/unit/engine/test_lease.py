@@ -10,6 +10,8 @@ from orchctl.core.store import Store
 from orchctl.engine.holder import Holder, is_known_dead, this_process
 from orchctl.engine.lease import GRACE_S, RENEW_S, TTL_MS, Lease, LeaseInfo, acquire, info_of, lease_key
 from orchctl.errors import LeaseHeld, LeaseLost
+from orchctl.testing.driver import Driver
+from orchctl.testing.fake import FakeStore
 from orchctl.testing.fake_cluster import Fault, FaultKind
 from tests.worlds.fake import FakeWorld
 
@@ -139,3 +141,11 @@ def test_removing_leaves_no_entry(world: FakeWorld, take: Callable[..., Lease]) 
 def test_a_store_without_the_lease_key_is_a_free_lease(world: FakeWorld) -> None:
     store: Store = world.backend.connect(world.context).store
     assert info_of(store.get(lease_key("test", "web"))) is None
+
+
+def test_a_store_without_compare_and_set_is_told(
+    world: FakeWorld, driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeStore, "fenced", False)
+    driver.deploy(world.service())
+    assert any("advisory" in e.text for e in driver.events)
