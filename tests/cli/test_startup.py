@@ -66,7 +66,7 @@ def test_validate_needs_no_sdk_no_drawing_and_no_other_verb(tmp_path: Path) -> N
 
 def test_validating_for_local_makes_no_documents(tmp_path: Path) -> None:
     modules = _modules(tmp_path, "validate", "--backend", "local")
-    assert not _unwanted(modules, "json", "orchctl.core.document", "orchctl.core.rollout", "orchctl_local.model")
+    assert not _unwanted(modules, "orchctl.core.document", "orchctl.core.rollout", "orchctl_local.model")
 
 
 def test_render_needs_no_sdk(tmp_path: Path) -> None:
