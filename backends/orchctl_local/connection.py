@@ -57,6 +57,9 @@ class LocalConnection(Connection):
         self._wrote = True
         return LocalWriter(self._client, fence, self._secrets_dir)
 
+    def set_patience(self, seconds: float) -> None:
+        """Files answer at once."""
+
     def close(self) -> None:
         if self._wrote or self._store.wrote:
             with file_failures():

@@ -15,7 +15,7 @@ from orchctl.core.service import Service
 from orchctl.core.store import Store
 from orchctl.errors import UnsupportedFeature
 from orchctl_swarm import claims, normalise, translate
-from orchctl_swarm.client import Reading
+from orchctl_swarm.client import READ_S, Reading
 from orchctl_swarm.reader import SwarmReader
 from orchctl_swarm.store import ConfigStore
 from orchctl_swarm.target import resolve
@@ -68,6 +68,9 @@ class SwarmConnection(Connection):
 
     def writer(self, fence: Fence) -> Writer:
         return SwarmWriter(self._reading, self._reader, fence.check)
+
+    def set_patience(self, seconds: float) -> None:
+        self._reading.patience_s = min(READ_S, seconds)
 
     def close(self) -> None:
         self._reading.close()

@@ -35,6 +35,7 @@ class Reading:
     def __init__(self, target: Target) -> None:
         docker = need("docker", extra="swarm")
         self.where = target.words
+        self.patience_s = READ_S
         try:
             tls = docker.tls.TLSConfig(client_cert=target.cert, verify=target.verify) if target.tls else False
             # A fixed version: the SDK would otherwise ask for it before our time-outs and CA are in place.
@@ -51,7 +52,7 @@ class Reading:
 
     def get(self, path: str, *, filters: Filters | None = None, **query: str) -> Any:
         """Parsed answer; Unreachable when it is not what an engine answers there."""
-        response = self.answer("GET", path, _query(filters, query), stream=True)
+        response = self.answer("GET", path, _query(filters, query), stream=True, read_s=self.patience_s)
         return self._parsed(response, path, list if path in _LISTS else dict)
 
     def _parsed(self, response: Any, path: str, kind: type) -> Any:
@@ -115,7 +116,7 @@ class Reading:
                 data=None if body is None else json.dumps(body),
                 headers=sent,
                 stream=stream,
-                timeout=(CONNECT_S, read_s),
+                timeout=(CONNECT_S if read_s is None else min(CONNECT_S, read_s), read_s),
             )
         except requests.exceptions.RequestException as error:
             raise from_transport(error, where=self.where, write=method != "GET") from error

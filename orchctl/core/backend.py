@@ -123,6 +123,14 @@ class Connection(ABC):
         """A Writer that asks ``fence.check()`` before every mutating request."""
 
     @abstractmethod
+    def set_patience(self, seconds: float) -> None:
+        """From now on a read gives up after ``seconds``, or after the adapter's own limit where that is shorter.
+
+        The waiter calls it before each look, so that a backend that hangs does not hold a command beyond its
+        deadline. Nothing to do where reads cannot hang.
+        """
+
+    @abstractmethod
     def close(self) -> None: ...
 
     def __enter__(self) -> Self:

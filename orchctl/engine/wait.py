@@ -7,6 +7,7 @@ watching; the message says which it was.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchctl.core.rollout import EventKind, Handle, Instance, InstanceState, Progress
@@ -21,6 +22,7 @@ _FIRST_LOOKS_S = 0.1
 _LATER_LOOKS_S = 0.4
 _EAGER_FOR_S = 3.0
 _LONGEST_BACKOFF_S = 5.0
+_SHORTEST_LOOK_S, _LONGEST_LOOK_S = 1.0, 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def wait(session: Session, handle: Handle, service: Service, *, lease: Lease, gi
     progress: Progress | None = None
     while True:
         lease.keep()
-        if looked := _look(session, handle):
+        if looked := _look(session, handle, until=(fails_at, give_up_at)):
             progress = looked
             _refuse_foreign_change(handle, progress)
             verdict = judge.look(progress, clock.now())
@@ -80,7 +82,7 @@ def wait_until_gone(session: Session, handle: Handle, *, lease: Lease, give_up_a
     clock, pace, watcher = session.clock, Pace(session.clock), _Watcher(session, handle.service)
     while True:
         lease.keep()
-        progress = _look(session, handle)
+        progress = _look(session, handle, until=(give_up_at,))
         left = [i for i in progress.instances if i.state is not InstanceState.EXITED] if progress else []
         if progress is not None and not progress.template_hash and not left:
             return
@@ -91,13 +93,17 @@ def wait_until_gone(session: Session, handle: Handle, *, lease: Lease, give_up_a
         clock.sleep(pace.after_look() if progress else pace.after_failure())
 
 
-def _look(session: Session, handle: Handle) -> Progress | None:
-    """One poll; None when the read failed in a way that may pass."""
+def _look(session: Session, handle: Handle, *, until: Sequence[float | None]) -> Progress | None:
+    """One poll, not longer than to the first of ``until``; None when the read failed in a way that may pass."""
+    left = min((t - session.clock.now() for t in until if t is not None), default=_LONGEST_LOOK_S)
+    session.connection.set_patience(min(_LONGEST_LOOK_S, max(_SHORTEST_LOOK_S, left)))
     try:
         return session.reader.poll(handle)
     except (Unreachable, AuthRefused) as error:
         session.tell(EventKind.PROBLEM, handle.service, f"cannot look, trying again: {error}")
         return None
+    finally:
+        session.connection.set_patience(_LONGEST_LOOK_S)
 
 
 def _refuse_foreign_change(handle: Handle, progress: Progress) -> None:

@@ -87,6 +87,9 @@ class FakeConnection(Connection):
     def writer(self, fence: Fence) -> Writer:
         return FakeWriter(self._cluster, fence)
 
+    def set_patience(self, seconds: float) -> None:
+        self.patience_s = seconds
+
     def close(self) -> None:
         """Nothing is held."""
 

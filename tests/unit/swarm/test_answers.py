@@ -30,6 +30,7 @@ class Engine(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
     body = b""
     status = 200
+    hang: threading.Event | None = None
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -37,6 +38,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         is_version = self.path.endswith("/version")
+        if self.server.hang and not is_version:
+            self.server.hang.wait(60)
+            return
         self.answer(200 if is_version else self.server.status, VERSION if is_version else self.server.body)
 
     def do_POST(self) -> None:
@@ -94,3 +98,17 @@ def test_every_status_is_one_of_our_errors(engine: Engine, context: Context, sta
         connection.reader.live("test", ["web"])
     assert caught.value.exit_code in (2, 4, 5, 9, 10)
     assert "\n" not in str(caught.value).strip()
+
+
+def test_an_engine_that_hangs_is_given_up_when_patience_ends(engine: Engine, context: Context) -> None:
+    """The engine answers only when the test is over, so a read that returns has given up by itself."""
+    over = threading.Event()
+    engine.hang = over
+    try:
+        with load("swarm").connect(context) as connection:
+            connection.set_patience(0.2)
+            with pytest.raises(Unreachable):
+                connection.reader.live("test", ["web"])
+            assert not over.is_set()
+    finally:
+        over.set()
