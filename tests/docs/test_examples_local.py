@@ -28,3 +28,14 @@ def test_the_example_runs(tmp_path: Path, example: str) -> None:
     said = run(script, cwd=ROOT, state=tmp_path / "state", environ=EXAMPLES[example])
     assert "not-so-secret" not in said
     assert not (tmp_path / "state" / "local").exists()
+
+
+def test_the_overlay_is_laid_over_its_base(tmp_path: Path) -> None:
+    """Its placement needs several nodes, so here it is rendered; the base alone is deployed above."""
+    path = "specs/examples/overlay.orch.yaml --env prod"
+    said = run(
+        f"orchctl render -f {path} --resolved\norchctl render -f {path} --backend swarm", cwd=ROOT, state=tmp_path
+    )
+    assert "overlay.prod.orch.yaml:" in said
+    assert "MaxReplicas: 2" in said
+    assert "BATCH" not in said
