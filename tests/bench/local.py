@@ -52,7 +52,7 @@ def _supervisor(directory: Path) -> float:
     socket = directory / "s.sock"
     command = " ".join(f"'{w}'" if " " in w else w for w in SLEEPER)
     config.write_text(
-        f"[unix_http_server]\nfile={socket}\n[supervisord]\nlogfile={directory}/log\npidfile={directory}/pid\n"
+        f"[unix_http_server]\nfile={socket}\n[supervisord]\nlogfile={directory}/log\npidfile={directory}/pid\nchildlogdir={directory}\n"
         "[rpcinterface:supervisor]\n"
         "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n"
         f"[supervisorctl]\nserverurl=unix://{socket}\n"
