@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from orchctl.core.capability import Feature, Support
 from orchctl.core.codec import from_plain, to_plain
 from orchctl.core.plan import Plan, Policy
 from orchctl.core.rollout import OutcomeState
-from orchctl.core.service import Amount, Expose, File, Service
+from orchctl.core.service import Amount, Expose, File, Service, Strategy
 from orchctl.engine.deploy import DeployOptions
 from orchctl.errors import ForeignObject, StalePlan, UnsupportedFeature
 from orchctl.testing.driver import Driver
@@ -76,6 +77,22 @@ class DeployContract:
         driver.deploy(three("two"))
         assert greetings(world.truth("web")) == ["two"] * 3
         assert min(counts) >= 2
+
+    def test_recreate_never_runs_two_versions_at_once(self, world: World, driver: Driver) -> None:
+        claim = world.backend.capabilities()[Feature.ROLLOUT_RECREATE]
+        if claim.support is not Support.NATIVE:
+            pytest.skip(claim.reason)
+
+        def service(greeting: str) -> Service:
+            wanted = world.service(greeting=greeting)
+            return replace(wanted, rollout=replace(wanted.rollout, strategy=Strategy.RECREATE))
+
+        driver.deploy(service("one"))
+        seen: list[set[str]] = []
+        driver.on_event = lambda _event: seen.append(set(greetings(world.truth("web"))))
+        driver.deploy(service("two"))
+        assert greetings(world.truth("web")) == ["two", "two"]
+        assert {"one", "two"} not in seen
 
     def test_a_removed_variable_is_really_removed(self, world: World, driver: Driver) -> None:
         service = world.service()
