@@ -30,7 +30,7 @@ test-local: $(VENV)/.installed  ## real processes under a real supervisor
 
 test-swarm: $(VENV)/.installed  ## real dockerd: one node and three
 	@$(BIN)/python -m tests.servers.packages
-	$(PYTEST) -q -n 3 --dist loadgroup -m world_swarm
+	$(PYTEST) -q -n 2 --dist loadgroup -m world_swarm
 
 lint: $(VENV)/.installed  ## ruff, mypy --strict, import rules
 	$(BIN)/ruff check .
