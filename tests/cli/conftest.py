@@ -17,19 +17,19 @@ from tests.cli.harness import CONFIG, CommandLine, LockedCluster
 
 @pytest.fixture
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CommandLine:
-    time = VirtualClock()
-    cluster = LockedCluster(now=time.now)
+    clock = VirtualClock()
+    cluster = LockedCluster(now=clock.now)
 
     class Clock(StoppableClock):
         def now(self) -> float:
-            return time.now()
+            return clock.now()
 
         def sleep(self, seconds: float) -> None:
             self.check()
-            time.sleep(seconds)
+            clock.sleep(seconds)
 
         def wall(self) -> str:
-            return time.wall()
+            return clock.wall()
 
     monkeypatch.setattr(cli_session, "SystemClock", Clock)
     monkeypatch.setattr(cli_session, "StoppableClock", Clock)
@@ -43,7 +43,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     (project / ".git").mkdir()
     (project / ".orchctl.toml").write_text(CONFIG)
     monkeypatch.chdir(project)
-    line = CommandLine(project, cluster, time, capsys, monkeypatch)
+    line = CommandLine(project, cluster, clock, capsys, monkeypatch)
     load, known = registry.load, registry.known_names
     line.backends["fake"] = lambda: FakeBackend(cluster)
 

@@ -167,12 +167,12 @@ def _drawn(view: LiveView) -> list[str]:
 
 
 def test_live_view_shows_who_is_not_ready_and_counts_the_rest() -> None:
-    time = VirtualClock()
-    view = LiveView(_terminal(progress="tty"), time, time.now())
+    clock = VirtualClock()
+    view = LiveView(_terminal(progress="tty"), clock, clock.now())
     instances = tuple(Instance(id=f"i{n}", slot=str(n), state=InstanceState.STARTING) for n in range(1, 8))
     progress = Progress(template_hash="t", replicas=7, instances=instances)
     view.show(Event(at_ms=0, kind=EventKind.PROGRESS, service="web", text="0 of 7 ready", progress=progress))
-    time.sleep(6.25)
+    clock.sleep(6.25)
     assert _drawn(view) == [
         "web  ◐◐◐◐◐◐◐  0/7 ready  6.2 s",
         "  web.1 starting",
@@ -184,8 +184,8 @@ def test_live_view_shows_who_is_not_ready_and_counts_the_rest() -> None:
 
 
 def test_live_view_stops_the_time_of_a_service_that_is_done() -> None:
-    time = VirtualClock()
-    view = LiveView(_terminal(progress="tty"), time, time.now())
+    clock = VirtualClock()
+    view = LiveView(_terminal(progress="tty"), clock, clock.now())
     view.show(replace(_look(2_000, ready=3), text=""))
-    time.sleep(60.0)
+    clock.sleep(60.0)
     assert _drawn(view) == ["web  ●●●  3/3 ready  2.0 s"]

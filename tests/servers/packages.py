@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,18 +47,16 @@ def _which(program: str) -> str | None:
 
 
 def _install(packages: list[str]) -> None:
-    """Twice at most: another apt run may clean the archive directory under ours ("failed to read archive")."""
+    """Three times at most: another apt run may clean the archive directory under ours ("failed to read archive")."""
     command = ["apt-get", "install", "-y", "-q", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120", *packages]
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_MODE": "l"}
     with _no_autostart():
-        for attempt in range(3):
+        for _ in range(3):
             done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
             if done.returncode == 0:
                 return
-            if attempt == 0:
-                update = ["apt-get", "update", "-q"]
-                subprocess.run(update, env=environment, capture_output=True, timeout=300, check=False)
-            time.sleep(2)
+            update = ["apt-get", "update", "-q"]
+            subprocess.run(update, env=environment, capture_output=True, timeout=300, check=False)
     raise Unavailable(f"apt-get install {' '.join(packages)} failed: {done.stderr.strip()[-400:]}")
 
 
