@@ -12,6 +12,7 @@ Rules for adapters (each one a test of ``orchctl.testing.contract``):
 * Every call has connect and read time-outs. Only errors of ``orchctl.errors`` come out.
 * Every write is conditional on ``expect`` and idempotent. A write whose answer was lost is
   ``OutcomeUnknown``; it is never sent again by the adapter.
+* A backend that works on the object for somebody else and takes no change meanwhile is ``Locked``; the engine waits.
 * Objects that are not ours (``Live.owned`` False) are never touched.
 * Objects have names with an optional variant suffix; never assume one native object per service.
 * All methods are synchronous. A Reader and a Writer are used by one thread at a time; a Store may
@@ -32,8 +33,10 @@ if TYPE_CHECKING:  # offline verbs need none of these at run time, and each data
     from types import TracebackType
 
     from orchctl.core.capability import Claim, Feature
+    from orchctl.core.check import Check
     from orchctl.core.context import Context
     from orchctl.core.endpoint import Endpoint, LogLine
+    from orchctl.core.mesh import Mesh
     from orchctl.core.plan import Issue, NativeObject, Plan
     from orchctl.core.rollout import Handle, Progress
     from orchctl.core.store import Store
@@ -104,11 +107,18 @@ class Backend(ABC):
     def connect(self, context: Context) -> Connection:
         """Open the context. May do I/O (version negotiation); Unreachable, AuthRefused, UsageError."""
 
+    def access(self, namespace: str) -> Sequence[NativeObject]:  # noqa: ARG002 - for those who have such objects
+        """The objects that grant exactly what orchctl needs in ``namespace``, offline; empty where the backend has
+        no such objects."""
+        return ()
+
 
 class Connection(ABC):
-    """One open context; a context manager. ``endpoint`` is the address in words, for the first line of every write."""
+    """One open context; a context manager. ``endpoint`` is the address in words, for the first line of every write.
+    ``mesh`` is where the context says who may call a service; no adapter has to do with it."""
 
     endpoint: str
+    mesh: Mesh | None = None
 
     @property
     @abstractmethod
@@ -129,6 +139,15 @@ class Connection(ABC):
         The waiter calls it before each look, so that a backend that hangs does not hold a command beyond its
         deadline. Nothing to do where reads cannot hang.
         """
+
+    def refusals(self, service: Service) -> Sequence[Issue]:  # noqa: ARG002 - for those who speak several versions
+        """What this very server cannot do although its kind can (an older version). May ask for the version."""
+        return ()
+
+    def checks(self, namespace: str) -> Iterator[Check]:  # noqa: ARG002 - for those who know more
+        """What ``orchctl doctor`` should know beyond "it answers": version, permissions, clock, certificates.
+        Looks only; one finding after the other, as they come."""
+        yield from ()
 
     @abstractmethod
     def close(self) -> None: ...
@@ -156,6 +175,10 @@ class Reader(ABC):
     @abstractmethod
     def progress(self, namespace: str, names: Sequence[str] = ()) -> Mapping[str, Progress]:
         """Definition and instances of several services by name, in O(1) requests; same rule for ``names``."""
+
+    def look(self, namespace: str, names: Sequence[str] = ()) -> tuple[Mapping[str, Live], Mapping[str, Progress]]:
+        """``live`` and ``progress`` of the same services; one request where the backend shows both at once."""
+        return self.live(namespace, names), self.progress(namespace, names)
 
     @abstractmethod
     def poll(self, handle: Handle) -> Progress:

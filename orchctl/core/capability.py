@@ -6,13 +6,14 @@ test at once). Every answer but NATIVE carries the sentence that the user reads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from orchctl.core.diff import join
 from orchctl.core.plan import Issue, Policy
 from orchctl.core.service import Expose, Operator, Probe, Protocol, Restart, SecretRef, Service, Strategy, VolumeKind
+from orchctl.errors import UnsupportedFeature
 
 
 class Feature(StrEnum):
@@ -79,6 +80,8 @@ class Feature(StrEnum):
     """Stop everything old before anything new starts."""
     ROLLOUT_PAUSE = "rollout.pause"
     """A running rollout can be stopped where it is."""
+    ROLLOUT_UNDO = "rollout.undo"
+    """Going back from an unfinished rollout leaves the old instances that still run."""
     RESTART_ON_FAILURE = "restart.on-failure"
     RESTART_NEVER = "restart.never"
     STOP_SIGNAL = "stop.signal"
@@ -119,6 +122,19 @@ class Claim:
 
 NATIVE = Claim(Support.NATIVE)
 
+
+def unsupported(reason: str) -> Claim:
+    return Claim(Support.UNSUPPORTED, reason)
+
+
+def warned(reason: str) -> Claim:
+    return Claim(Support.WARNED, reason)
+
+
+def emulated(reason: str) -> Claim:
+    return Claim(Support.EMULATED, reason)
+
+
 _POLICY = {
     Support.EMULATED: Policy.EMULATE,
     Support.WARNED: Policy.WARN,
@@ -137,6 +153,13 @@ def issues_for(service: Service, claims: Mapping[Feature, Claim]) -> list[Issue]
             if issue not in issues:
                 issues.append(issue)
     return issues
+
+
+def refuse(service: Service, backend: str, issues: Iterable[Issue], *, strict: bool = False) -> None:
+    """UnsupportedFeature with everything among ``issues`` that a backend cannot do at all; ``strict``: with all of them."""
+    refused = [(i.path, i.message) for i in issues if i.policy is Policy.REJECT or strict]
+    if refused:
+        raise UnsupportedFeature(service.name, backend, refused)
 
 
 def used_features(service: Service) -> Iterator[tuple[Feature, str]]:

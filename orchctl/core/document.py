@@ -7,8 +7,7 @@ Absent means "not stated".
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchctl.core.codec import canonical_json, to_plain
@@ -19,7 +18,10 @@ Document = dict[str, Any]
 
 # What decides which instances run, but not what one instance is: changing these restarts nothing
 # by itself. The rest of a service is its template (engine.md section 1).
-NOT_TEMPLATE = ("name", "namespace", "labels", "replicas", "scaling", "rollout", "needs", "provides", "backends")
+NOT_TEMPLATE = (
+    *("name", "namespace", "labels", "replicas", "scaling", "rollout"),
+    *("needs", "provides", "allow", "register", "backends"),
+)
 
 
 def document_of(service: Service) -> Document:
@@ -84,6 +86,8 @@ def file_document(file: File) -> Document:
 
 def content_digest(content: bytes) -> str:
     """How a file's content stands in documents, names and hashes: first 16 hex of its SHA-256."""
+    import hashlib
+
     return "sha256:" + hashlib.sha256(content).hexdigest()[:16]
 
 
@@ -143,6 +147,17 @@ def drop_empty(value: Document) -> Document:
     return result
 
 
+def put(document: Document, path: Sequence[str], value: Any) -> None:
+    """Set the entry at ``path``, or remove it when ``value`` is None."""
+    target = document
+    for key in path[:-1]:
+        target = target.setdefault(key, {})
+    if value is None:
+        target.pop(path[-1], None)
+    else:
+        target[path[-1]] = value
+
+
 def template_hash(service: Service, backend: str) -> str:
     """16 hex digits over everything that decides what one instance runs on ``backend``."""
     plain = {k: v for k, v in to_plain(service).items() if k not in NOT_TEMPLATE}
@@ -157,6 +172,8 @@ def spec_hash(service: Service) -> str:
 
 
 def _digest(plain: Any) -> str:
+    import hashlib
+
     return hashlib.sha256(canonical_json(plain).encode("utf-8")).hexdigest()[:16]
 
 

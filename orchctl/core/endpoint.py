@@ -12,7 +12,8 @@ class Endpoint:
     """One port of one instance (or of the service as a whole: ``instance`` "").
 
     ``ready`` False = do not send new requests (starting, unhealthy, draining). ``revision`` is
-    filled by the engine from the instance's ``template_hash``; 0 = unknown.
+    filled by the engine from the instance's ``template_hash``; 0 = unknown. ``dns_name``: what clients in the backend's own
+    network call the service, "" where it has no names.
     """
 
     service: str
@@ -26,6 +27,7 @@ class Endpoint:
     weight: int = 1
     template_hash: str = ""
     revision: int = 0
+    dns_name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,3 +38,8 @@ class LogLine:
     text: str
     stream: str = "stdout"
     at_ms: int = 0
+
+
+def not_read(why: object, instance: str = "") -> LogLine:
+    """Told after the lines of the others: the output of one instance that could not be had must not hide theirs."""
+    return LogLine(instance=instance or "-", text=f"not read: {why}", stream="stderr")

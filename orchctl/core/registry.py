@@ -13,13 +13,12 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 BUILT_IN = {
+    "kubernetes": "orchctl_kubernetes.adapter:KubernetesBackend",
     "local": "orchctl_local.adapter:LocalBackend",
+    "marathon": "orchctl_marathon.adapter:MarathonBackend",
     "swarm": "orchctl_swarm.adapter:SwarmBackend",
 }
 ENTRY_POINTS = "orchctl.backends"
-
-# Names that a spec may already carry options for, although this version has no adapter for them.
-RESERVED = ("kubernetes", "marathon")
 
 
 def load(name: str) -> Backend:
@@ -32,10 +31,6 @@ def load(name: str) -> Backend:
         module, _, cls = target.partition(":")
         found: Backend = getattr(importlib.import_module(module), cls)()
         return found
-    if name in RESERVED:
-        raise BackendUnavailable(
-            f"this version of orchctl has no {name} backend yet", hint=f"available: {', '.join(sorted(BUILT_IN))}"
-        )
     return _from_entry_points(name)
 
 

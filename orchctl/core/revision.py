@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from orchctl.core.service import Service
 
+NOTED_SOURCE = "source_seq"
+"""Key of the metadata: the number of a newer build that had nothing to change."""
+
 
 class RevisionStatus(StrEnum):
     PENDING = "pending"
@@ -25,6 +28,7 @@ class Revision:
     ``created_at`` is ISO 8601 UTC. ``rollback_of``: the revision whose spec this one repeats, 0 = none.
     ``parent``: the revision that was deployed before, 0 = none. ``replicas`` is the count sent.
     ``rendered`` holds the native objects for audit, as JSON text; dropped first when the record is too large.
+    ``source_seq`` orders the builds (a CI run's number, a commit's time), None = nobody gave one.
     """
 
     number: int
@@ -39,6 +43,7 @@ class Revision:
     parent: int = 0
     rendered: str = ""
     orchctl_version: str = ""
+    source_seq: int | None = None
     schema: int = 1
 
 
@@ -57,3 +62,9 @@ class Recorded:
     override_by: str = ""
     note: str = ""
     extra: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def source_seq(self) -> int | None:
+        """The number of the newest build that deployed exactly this: the record's, or one noted since."""
+        noted = self.extra.get(NOTED_SOURCE, "")
+        return int(noted) if noted.isdigit() else self.revision.source_seq

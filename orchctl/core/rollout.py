@@ -58,7 +58,8 @@ class Instance:
     has none) and survives replacement. ``current``: it runs the service's *present* definition,
     restarts asked for included (the adapter knows: Swarm compares the task's spec, Kubernetes the
     ReplicaSet, local the generation). ``ready``: may receive traffic now. ``exits``: how often the
-    process of this slot ended by itself under this template. ``log_id``: the instance whose output
+    process of this slot ended by itself under this template; ``held_back``: it ended, and the backend lets it wait
+    before it starts again. ``log_id``: the instance whose output
     tells the story of ``problem`` ("" = this one).
     """
 
@@ -70,6 +71,7 @@ class Instance:
     state: InstanceState = InstanceState.PENDING
     ready: bool = False
     exits: int = 0
+    held_back: bool = False
     problem: Problem | None = None
     log_id: str = ""
 

@@ -206,12 +206,37 @@ class Scaling:
     cpu_percent: int | None = None
 
 
+class Address(StrEnum):
+    """Whose addresses stand in a catalog."""
+
+    SERVICE = "service"
+    """Those of the service as a whole: they outlive every instance."""
+    INSTANCE = "instance"
+    """Those of each instance: right for as long as something keeps them so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """How a service stands in its context's catalog. ``name`` "" = the service's own; ``address`` None = as the context says.
+
+    ``shared``: entries of somebody else under the same name are no conflict.
+    """
+
+    enabled: bool = True
+    name: str = ""
+    tags: tuple[str, ...] = ()
+    address: Address | None = None
+    shared: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """One service. ``replicas`` None = the live count stays (1 at first deploy).
 
     ``image_digest`` ("sha256:...") is filled by the engine when the image is pinned.
     ``backends`` holds what only one backend understands, by backend name, as plain JSON values.
+    ``allow`` names the services of the namespace that may call this one; None = orchctl does not say.
+    ``register`` None = whether it stands in the catalog is up to the context.
     """
 
     name: str
@@ -237,11 +262,18 @@ class Service:
     placement: Placement = Placement()
     needs: Mapping[str, str] = field(default_factory=dict)
     provides: Mapping[str, str] = field(default_factory=dict)
+    allow: tuple[str, ...] | None = None
     backends: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    register: Registration | None = None
 
     def sized(self, replicas: int) -> Service:
         """The same service with a definite count."""
         return replace(self, replicas=replicas)
+
+    def on_backend(self) -> Service:
+        """What a backend is told: without what orchctl carries out beside it. Even a note would not do: Marathon
+        replaces every instance for a changed label."""
+        return replace(self, allow=None, register=None)
 
     def port(self, name: str) -> Port:
         """The port of that name; KeyError when there is none (the spec layer has checked)."""

@@ -92,3 +92,8 @@ def _times(number: str, unit: int) -> int:
     whole, _, fraction = number.partition(".")
     denominator: int = 10 ** len(fraction)
     return -(-int(whole + fraction) * unit // denominator)
+
+
+def counted(number: int, thing: str) -> str:
+    """``1 instance``, ``2 instances``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

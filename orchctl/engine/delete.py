@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from orchctl.core.backend import Live
 from orchctl.core.rollout import Handle, Outcome, OutcomeState
-from orchctl.engine import journal
+from orchctl.engine import callers, journal
 from orchctl.engine.operation import Limits, Operation, Write, operation, send
+from orchctl.engine.publish import told
 from orchctl.engine.scale import owned
 from orchctl.engine.session import Session
 from orchctl.engine.wait import wait_until_gone
@@ -26,6 +28,8 @@ def delete(session: Session, namespace: str, name: str, limits: Limits, *, keep_
     _refuse_unknown(session, namespace, name)
     with operation(session, namespace, name, "delete", limits) as op:
         live = op.live()
+        callers.refuse_to_leave_a_rule(session, name, op.records.newest_first())
+        withdrawn = op.publisher.withdrawn_first()
         gone = Handle(backend=session.backend.name, namespace=namespace, service=name, template_hash="", replicas=0)
         if live is not None:
             gone = _remove_workload(op, owned(live, name, namespace), gone)
@@ -34,17 +38,25 @@ def delete(session: Session, namespace: str, name: str, limits: Limits, *, keep_
             wait_until_gone(session, gone, lease=op.lease, give_up_at=give_up_at)
         elif live is not None:
             return Outcome(service=name, state=OutcomeState.IN_PROGRESS, duration_ms=session.elapsed_ms())
+        callers.forget(op)
         op.step("prune", "removing what was generated")
         kept = [r.revision.service for r in op.records.newest_first()] if keep_history else []
         op.writer.prune(namespace, name, kept)
+        outcome = Outcome(service=name, state=OutcomeState.DELETED)
+        if not withdrawn:
+            # Before the lease goes, or it could take away what the next deployer has listed; and before the records go,
+            # since a killed delete is run again on their word that something is listed.
+            op.fence()
+            outcome = told(outcome, op.publisher.withdraw)
         if not keep_history:
             op.fence()
             op.records.remove_all()
         op.step("deleted", "deleted")
         op.lease.remove()
+        outcome = replace(outcome, duration_ms=session.elapsed_ms())
     if not keep_history:
         journal.forget(session.context, namespace=namespace, name=name)
-    return Outcome(service=name, state=OutcomeState.DELETED, duration_ms=session.elapsed_ms())
+    return outcome
 
 
 def left_of(session: Session, namespace: str, names: Sequence[str]) -> set[str]:

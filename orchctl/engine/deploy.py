@@ -11,26 +11,41 @@ from dataclasses import dataclass, field, replace
 
 from orchctl import __version__
 from orchctl.core.backend import Live
+from orchctl.core.capability import Feature
 from orchctl.core.codec import canonical_json
 from orchctl.core.document import spec_hash
 from orchctl.core.plan import Plan
 from orchctl.core.revision import Recorded, Revision, RevisionStatus
 from orchctl.core.rollout import EventKind, Failure, Handle, Outcome, OutcomeState
 from orchctl.core.service import OnFailure, Service
-from orchctl.engine import evidence
+from orchctl.engine import build_order, callers, evidence
 from orchctl.engine.history import newest_with
 from orchctl.engine.operation import Limits, Operation, Write, operation, quietly, send
 from orchctl.engine.plan import Planned, plan_one
+from orchctl.engine.publish import LISTED, registration_of
+from orchctl.engine.refresh import refreshed
+from orchctl.engine.scale import converge
+from orchctl.engine.secrets import Unrepeated
 from orchctl.engine.session import Session
 from orchctl.engine.verdict import State
-from orchctl.engine.wait import Waited, wait
-from orchctl.errors import Conflict, LeaseLost, OrchctlError, RolledBack, RolloutFailed, StalePlan, UsageError
+from orchctl.engine.wait import Waited
+from orchctl.errors import (
+    Conflict,
+    Interrupted,
+    LeaseLost,
+    OrchctlError,
+    RolledBack,
+    RolloutFailed,
+    StalePlan,
+    UsageError,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeployOptions:
     """``saved`` is a plan made earlier: refused when the backend moved since. ``rollback_of`` and
-    ``replicas`` are set by ``rollback``: the revision repeated, and the count to keep."""
+    ``replicas`` are set by ``rollback``: the revision repeated, and the count to keep. ``source_seq`` orders
+    the builds: one lower than what was deployed is refused unless ``allow_older``."""
 
     limits: Limits = field(default_factory=Limits)
     reason: str = ""
@@ -38,6 +53,8 @@ class DeployOptions:
     saved: Plan | None = None
     rollback_of: int = 0
     replicas: int | None = None
+    source_seq: int | None = None
+    allow_older: bool = False
 
 
 def deploy(session: Session, service: Service, options: DeployOptions, *, before: Planned | None = None) -> Outcome:
@@ -46,15 +63,39 @@ def deploy(session: Session, service: Service, options: DeployOptions, *, before
     ``before``: a plan made just now, which saves the first look.
     """
     before = before or _plan(session, service, options)
-    if before.is_unchanged:
+    refuse_older_build(before, options)
+    if is_done(before, options):
         _refuse_stale(before, options)
-        return _outcome(session, before, OutcomeState.UNCHANGED, before.plan.base_revision)
+        unchanged = _outcome(session, before, OutcomeState.UNCHANGED, before.plan.base_revision)
+        return refreshed(session, [before.plan.service], [unchanged], options.limits)[0]
     with operation(session, service.namespace, service.name, "deploy", options.limits) as op:
         planned = _plan(session, service, options)
         _refuse_stale(planned, options)
+        refuse_older_build(planned, options)
         if planned.is_unchanged:  # the other deployer, for whom we waited, did the same
+            _note_source(op, planned, options)
             return _outcome(session, planned, OutcomeState.UNCHANGED, planned.plan.base_revision)
-        return _roll_out(op, planned, options)
+        outcome = _roll_out(op, planned, options)
+        return op.publisher.after(outcome) if options.limits.wait else outcome
+
+
+def is_done(planned: Planned, options: DeployOptions) -> bool:
+    """Nothing is to be sent, and nothing noted."""
+    return planned.is_unchanged and not build_order.is_news(planned.records, options.source_seq)
+
+
+def refuse_older_build(planned: Planned, options: DeployOptions) -> None:
+    """OlderSource when a newer build was deployed and the user does not say that the older one is meant."""
+    if not options.allow_older:
+        build_order.refuse_older(planned.plan.service.name, planned.records, options.source_seq)
+
+
+def _note_source(op: Operation, planned: Planned, options: DeployOptions) -> None:
+    """A newer build that changes nothing is still the newest: an older one that is late must find its number."""
+    newest, number = planned.newest, options.source_seq
+    if newest is not None and number is not None and build_order.is_news(planned.records, number):
+        op.fence()
+        op.records.note_source(newest, number)
 
 
 def _plan(session: Session, service: Service, options: DeployOptions) -> Planned:
@@ -84,9 +125,12 @@ def _roll_out(op: Operation, planned: Planned, options: DeployOptions) -> Outcom
     recorded = _claim(op, planned, options)
     handle = _apply(op, planned, recorded)
     if not options.limits.wait:
-        return _outcome(op.session, planned, OutcomeState.IN_PROGRESS, recorded.revision.number)
-    waited = wait(op.session, handle, planned.plan.service, lease=op.lease, give_up_at=op.give_up_at)
+        return _going_on(op.session, planned, recorded.revision.number)
+    waited = converge(op, handle, planned.plan.service, planned.plan.service.replicas or 0, give_up_at=op.give_up_at)
     if waited.verdict.state is State.GOOD:
+        callers.settle(op, planned.calls, revision=recorded.revision.number)
+        if reason := callers.unenforced(op, planned.calls, planned.plan.service):
+            return _finish_open(op, planned, recorded, reason)
         _finish_good(op, planned, recorded)
         return _outcome(op.session, planned, OutcomeState.CONVERGED, recorded.revision.number)
     return _finish_bad(op, planned, recorded, handle, waited)
@@ -97,8 +141,9 @@ def _claim(op: Operation, planned: Planned, options: DeployOptions) -> Recorded:
     newest = planned.newest
     plan = planned.plan
     if newest is not None and newest.status is RevisionStatus.PENDING:
-        same = (newest.revision.template_hash, newest.revision.spec_hash) == (plan.template_hash, plan.spec_hash)
-        if same and newest.revision.replicas == plan.service.replicas:
+        kept = newest.revision
+        same = (kept.template_hash, kept.spec_hash) == (plan.template_hash, plan.spec_hash)
+        if same and (kept.replicas, kept.source_seq) == (plan.service.replicas, options.source_seq):
             op.step("adopt", f"revision {newest.revision.number} was interrupted; going on with it")
             return newest
         op.fence()
@@ -106,7 +151,8 @@ def _claim(op: Operation, planned: Planned, options: DeployOptions) -> Recorded:
     revision = _revision(op, planned, options, number=plan.base_revision + 1)
     ran = planned.live.replicas if planned.live else 0
     op.fence()
-    recorded = op.records.create(revision, {"token": op.session.holder.token, "ran": str(ran)})
+    listed = {LISTED: "yes"} if registration_of(revision.service, op.session.context) else {}
+    recorded = op.records.create(revision, {"token": op.session.holder.token, "ran": str(ran), **listed})
     op.step("record", f"revision {revision.number}", {"number": revision.number, "template": revision.template_hash})
     return recorded
 
@@ -114,7 +160,9 @@ def _claim(op: Operation, planned: Planned, options: DeployOptions) -> Recorded:
 def _revision(op: Operation, planned: Planned, options: DeployOptions, *, number: int) -> Revision:
     plan, session = planned.plan, op.session
     deployed = newest_with(planned.records, RevisionStatus.DEPLOYED)
-    rendered = [{"kind": o.kind, "name": o.name, "body": o.body} for o in session.backend.render(plan.service)]
+    rendered = [
+        {"kind": o.kind, "name": o.name, "body": o.body} for o in session.backend.render(plan.service.on_backend())
+    ]
     return Revision(
         number=number,
         service=replace(plan.service, replicas=plan.written_replicas),
@@ -128,12 +176,14 @@ def _revision(op: Operation, planned: Planned, options: DeployOptions, *, number
         parent=deployed.revision.number if deployed else 0,
         rendered=canonical_json(rendered),
         orchctl_version=__version__,
+        source_seq=options.source_seq,
     )
 
 
 def _apply(op: Operation, planned: Planned, recorded: Recorded) -> Handle:
     """Send the definition; a record whose definition the backend refused is closed: nothing is unfinished."""
     try:
+        callers.admit(op, planned.calls)
         return _send(op, planned, recorded)
     except LeaseLost:
         raise
@@ -145,8 +195,8 @@ def _apply(op: Operation, planned: Planned, recorded: Recorded) -> Handle:
 
 def _send(op: Operation, planned: Planned, recorded: Recorded) -> Handle:
     """Nothing is sent when it already stands there (a killed run had got that far)."""
-    plan, number = planned.plan, recorded.revision.number
-    if plan.is_empty:
+    plan, number = replace(planned.plan, service=planned.plan.service.on_backend()), recorded.revision.number
+    if planned.stands:
         return _resume(op, planned)
     projected = dict(op.session.backend.project(plan.service))
 
@@ -159,7 +209,8 @@ def _send(op: Operation, planned: Planned, recorded: Recorded) -> Handle:
         return (live is None) == (then is None) and (live is None or then is None or live.document == then.document)
 
     def apply(expect: str) -> Handle:
-        return op.writer.apply(replace(plan, expect=expect), revision=number, secrets=planned.secrets)
+        with Unrepeated(planned.secrets):
+            return op.writer.apply(replace(plan, expect=expect), revision=number, secrets=planned.secrets)
 
     return send(op, Write(send=apply, arrived=arrived, unmoved=unmoved), plan.expect, f"apply revision {number}")
 
@@ -238,9 +289,13 @@ def _keep_evidence(op: Operation, number: int, waited: Waited) -> tuple[Failure,
 def _go_back(op: Operation, planned: Planned, failed: Recorded, good: Recorded, failures: Sequence[Failure]) -> Outcome:
     """Deploy the last good revision again, as a new one, with the count that ran before."""
     bad, target = failed.revision.number, good.revision.number
-    op.step("rollback", f"rolling back to revision {target}", {"to": target})
+    undo = op.session.backend.capabilities()[Feature.ROLLOUT_UNDO]
+    how = f" ({undo.reason})" if undo.reason else ""
+    op.step("rollback", f"rolling back to revision {target}{how}", {"to": target})
     try:
         waited, back = _redeploy(op, good, ran=failed.extra.get("ran", ""))
+    except Interrupted:  # the rollback did not fail: the next run resumes
+        raise
     except OrchctlError as error:
         text = f"revision {bad} failed, and the rollback to revision {target} failed too: {error}"
         return _failed(op.session, planned, bad, text, failures)
@@ -269,10 +324,27 @@ def _redeploy(op: Operation, good: Recorded, *, ran: str) -> tuple[Waited, Recor
     planned = _plan(op.session, service, options)
     recorded = _claim(op, planned, options)
     handle = _apply(op, planned, recorded)
-    waited = wait(op.session, handle, planned.plan.service, lease=op.lease, give_up_at=None)
+    waited = converge(op, handle, planned.plan.service, planned.plan.service.replicas or 0, give_up_at=None)
     if waited.verdict.state is State.GOOD:
+        callers.settle(op, planned.calls, revision=recorded.revision.number)
         _finish_good(op, planned, recorded)
     return waited, recorded
+
+
+def _finish_open(op: Operation, planned: Planned, recorded: Recorded, reason: str) -> Outcome:
+    """The instances are good, but the spec's ``allow`` is not true: said, and left as it is."""
+    number = recorded.revision.number
+    op.fence()
+    op.records.mark(recorded, RevisionStatus.FAILED, reason)
+    op.step("failed", f"revision {number} failed: {reason}", {"number": number})
+    text = f"revision {number} runs, and {reason}"
+    hint = "start a Connect proxy for each instance and register it under the service's name, then deploy again"
+    return replace(_failed(op.session, planned, number, text, ()), hint=hint)
+
+
+def _going_on(session: Session, planned: Planned, number: int) -> Outcome:
+    left = "" if callers.is_settled(planned.calls) else "who may not call it any more is refused by a deploy that waits"
+    return replace(_outcome(session, planned, OutcomeState.IN_PROGRESS, number), message=left)
 
 
 def _outcome(session: Session, planned: Planned, state: OutcomeState, revision: int) -> Outcome:

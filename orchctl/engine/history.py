@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from orchctl.core.codec import canonical_json, from_plain, to_plain
-from orchctl.core.revision import Recorded, Revision, RevisionStatus
+from orchctl.core.revision import NOTED_SOURCE, Recorded, Revision, RevisionStatus
 from orchctl.core.service import Service
 from orchctl.core.store import Entry, Store
 from orchctl.engine.lease import LeaseInfo, info_of
@@ -64,6 +64,10 @@ class Records:
     def note_scale(self, recorded: Recorded, replicas: int, by: str) -> Recorded:
         """Remember a count set by hand; information for people, the live count is the truth."""
         return self._change(recorded, {"override": str(replicas), "override_by": by})
+
+    def note_source(self, recorded: Recorded, number: int) -> Recorded:
+        """Remember that a newer build deployed the same."""
+        return self._change(recorded, {NOTED_SOURCE: str(number)})
 
     def prune(self, keep: int = KEPT_REVISIONS) -> list[Recorded]:
         """Remove the oldest beyond ``keep``, never one that is deployed or pending; returns what is left, newest first.

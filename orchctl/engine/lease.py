@@ -5,8 +5,9 @@ are all conditional on the version last read. It is taken over when (a) its hold
 and is gone: at once, so that re-running after a kill never waits; or (b) the entry has not
 changed for TTL plus grace as seen by *our* monotonic clock: clocks of different machines are never compared.
 
-On stores without compare-and-set (``Store.fenced`` False) a lease is advisory: two deployers that
-start within one request's time may both believe that they hold it.
+On stores without compare-and-set (``Store.fenced`` False) creating is all that only one can do. There a lease that is
+given back is removed, so that taking a free one is atomic; only the lease of a deployer that died is taken over by a
+plain write, looked at again after a moment: two who do that within one request's time may both believe that they hold it.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from orchctl.engine.holder import Holder, is_known_dead
 from orchctl.errors import (
     AlreadyExists,
     AuthRefused,
+    Conflict,
     LeaseHeld,
     LeaseLost,
+    Locked,
     NotFound,
     OutcomeUnknown,
     StalePlan,
@@ -32,6 +35,10 @@ TTL_MS = 60_000
 RENEW_S = 15.0
 GRACE_S = 10.0
 _LOOK_S = 0.5
+_QUICK_LOOK_S = 0.05
+_SETTLE_S = 1.0
+_MISSES = 20
+"""How often the lease may be free and still not be had, beyond the time-out, before that is an error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +74,10 @@ def info_of(entry: Entry | None) -> LeaseInfo | None:
 
 
 class Lease:
-    """A held lease; the ``Fence`` of a Writer."""
+    """A held lease; the ``Fence`` of a Writer. ``is_uncertain``: another may have taken it over at the same moment."""
 
-    def __init__(self, store: Store, entry: Entry, clock: Clock) -> None:
+    def __init__(self, store: Store, entry: Entry, clock: Clock, *, is_uncertain: bool = False) -> None:
+        self.is_uncertain = is_uncertain
         self._store = store
         self._entry = entry
         self._clock = clock
@@ -99,6 +107,9 @@ class Lease:
 
     def release(self) -> None:
         """Give it back. A backend that does not answer is no error: the lease then expires by itself."""
+        if not self._store.fenced:
+            self.remove()
+            return
         self._give_back(lambda e: self._store.update(e.key, _nobody(e.meta), expect=e.version))
 
     def remove(self) -> None:
@@ -155,27 +166,37 @@ def acquire(
     timeout_ms: int,
     on_wait: Callable[[LeaseInfo], None],
 ) -> Lease:
-    """Take the lease, waiting up to ``timeout_ms`` for another holder; LeaseHeld when that passes.
+    """Take the lease, waiting up to ``timeout_ms`` for another holder; LeaseHeld when that passes, and Locked when the store
+    itself took no write for so long.
 
     ``on_wait`` is called when a holder is first seen and whenever it changes.
     """
     key, started = lease_key(namespace, name), clock.now()
     meta = {**holder.meta(), "acquired_at": clock.wall(), "ttl_ms": str(TTL_MS)}
-    watch = _Watch(clock)
+    watch, misses = _Watch(clock), 0
     while True:
         seen = store.get(key)
-        if entry := _try_take(store, key, seen, meta, watch, holder):
-            return Lease(store, entry, clock)
-        other = info_of(seen)
-        if other is not None:
-            if watch.is_new_holder(other):
-                on_wait(other)
-            if (clock.now() - started) * 1000 >= timeout_ms:
-                raise LeaseHeld(
-                    f"service {name!r} in namespace {namespace!r} is being changed by {other}",
-                    hint="wait longer with --lock-timeout, or look with: orchctl lock show " + name,
-                )
-            clock.sleep(_LOOK_S)
+        blocked: Locked | None = None
+        try:
+            entry = _try_take(store, key, seen, meta, watch, holder)
+        except Locked as locked:
+            entry, blocked = None, locked
+        if entry:
+            return Lease(store, entry, clock, is_uncertain=seen is not None and not store.fenced)
+        other, late = info_of(seen), (clock.now() - started) * 1000 >= timeout_ms
+        if other is not None and watch.is_new_holder(other):
+            on_wait(other)
+        if other is not None and late:
+            raise LeaseHeld(
+                f"service {name!r} in namespace {namespace!r} is being changed by {other}",
+                hint="wait longer with --lock-timeout, or look with: orchctl lock show " + name,
+            )
+        if late and blocked is not None:
+            raise blocked
+        if late and misses >= _MISSES:
+            raise Conflict(f"the lease of service {name!r} in namespace {namespace!r} changes hands all the time")
+        misses += other is None
+        clock.sleep(_LOOK_S if other or blocked else _QUICK_LOOK_S)
 
 
 def break_lease(store: Store, namespace: str, name: str) -> LeaseInfo | None:
@@ -202,6 +223,10 @@ class _Watch:
             self._version, self._since = version, self._clock.now()
         return self._clock.now() - self._since
 
+    def settle(self) -> None:
+        """Long enough for the write of another who has read the same as we have."""
+        self._clock.sleep(_SETTLE_S)
+
     def is_new_holder(self, other: LeaseInfo) -> bool:
         changed = other != self._holder
         self._holder = other
@@ -211,18 +236,33 @@ class _Watch:
 def _try_take(
     store: Store, key: str, seen: Entry | None, meta: Mapping[str, str], watch: _Watch, holder: Holder
 ) -> Entry | None:
-    """One attempt; None = somebody holds it, or was quicker."""
+    """One attempt; None = somebody holds it, or was quicker.
+
+    NotFound from making it (there is no such namespace) is for the user to hear.
+    """
     try:
         if seen is None:
             return store.create(key, b"", meta)
         if not seen.meta.get("token") or is_known_dead(seen.meta, holder) or _expired(seen, watch):
-            return store.update(key, meta, expect=seen.version)
-    except (AlreadyExists, StalePlan, NotFound):
+            return _take_over(store, seen, meta, watch)
+    except (AlreadyExists, StalePlan):
         return None
     except OutcomeUnknown:
         found = store.get(key)
         return found if found is not None and found.meta.get("token") == meta["token"] else None
     return None
+
+
+def _take_over(store: Store, seen: Entry, meta: Mapping[str, str], watch: _Watch) -> Entry | None:
+    try:
+        taken = store.update(seen.key, meta, expect=seen.version)
+    except NotFound:
+        return None
+    if store.fenced:
+        return taken
+    watch.settle()
+    found = store.get(seen.key)
+    return found if found is not None and found.meta.get("token") == meta["token"] else None
 
 
 def _expired(seen: Entry, watch: _Watch) -> bool:

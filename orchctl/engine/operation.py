@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from orchctl.core.backend import Live, Writer
@@ -12,12 +13,14 @@ from orchctl.core.rollout import EventKind, Handle
 from orchctl.engine.history import Records
 from orchctl.engine.journal import Journal, open_journal
 from orchctl.engine.lease import Lease, LeaseInfo, acquire
+from orchctl.engine.publish import Publisher
 from orchctl.engine.session import Session
-from orchctl.errors import Conflict, OrchctlError, OutcomeUnknown, StalePlan, Unreachable
+from orchctl.errors import Conflict, Locked, OrchctlError, OutcomeUnknown, StalePlan, Unreachable
 
 LOCK_TIMEOUT_MS = 300_000
 _STALE_TRIES = 8
 _READ_BACK_S = 30.0
+_LOCKED_LOOK_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +43,9 @@ class Operation:
     writer: Writer
     records: Records
     journal: Journal
+    publisher: Publisher
     give_up_at: float | None
+    lock_timeout_ms: int = LOCK_TIMEOUT_MS
 
     def step(self, name: str, text: str, facts: Mapping[str, Any] | None = None) -> None:
         """Journal it, then say it."""
@@ -64,9 +69,6 @@ def operation(session: Session, namespace: str, name: str, verb: str, limits: Li
     def waiting(other: LeaseInfo) -> None:
         session.tell(EventKind.WAITING, name, f"waiting for {other}")
 
-    if not session.store.fenced:
-        text = "this store has no compare-and-set, so the lease is advisory: let nobody else deploy meanwhile"
-        session.tell(EventKind.PROBLEM, name, text)
     lease = acquire(
         session.store,
         namespace=namespace,
@@ -76,6 +78,11 @@ def operation(session: Session, namespace: str, name: str, verb: str, limits: Li
         timeout_ms=limits.lock_timeout_ms,
         on_wait=waiting,
     )
+    if lease.is_uncertain:
+        text = (
+            "the lease of a deployer that died was taken over without compare-and-set: let nobody else do the same now"
+        )
+        session.tell(EventKind.PROBLEM, name, text)
     try:
         journal = open_journal(
             session.context,
@@ -85,6 +92,7 @@ def operation(session: Session, namespace: str, name: str, verb: str, limits: Li
             token=session.holder.token,
             at=session.clock.wall(),
         )
+        publisher = Publisher(session, namespace, name)
         try:
             yield Operation(
                 session=session,
@@ -94,9 +102,12 @@ def operation(session: Session, namespace: str, name: str, verb: str, limits: Li
                 writer=session.connection.writer(lease),
                 records=Records(session.store, namespace, name),
                 journal=journal,
+                publisher=publisher,
                 give_up_at=give_up_at,
+                lock_timeout_ms=limits.lock_timeout_ms,
             )
         finally:
+            publisher.close()
             journal.close()
     finally:
         lease.release()
@@ -124,7 +135,7 @@ def send(op: Operation, write: Write, expect: str, what: str) -> Handle:
     for attempt in range(_STALE_TRIES):
         op.step("intent", what, {"expect": expect, "attempt": attempt})
         try:
-            handle = write.send(expect)
+            handle = _when_free(op, partial(write.send, expect))
         except StalePlan as stale:
             live = op.live()
             if done := write.arrived(live):
@@ -152,6 +163,25 @@ def send(op: Operation, write: Write, expect: str, what: str) -> Handle:
         f"service {op.name!r} keeps changing on the backend; gave up after {_STALE_TRIES} attempts",
         hint="see who else writes to it, then run the same command again",
     )
+
+
+def _when_free(op: Operation, action: Callable[[], Handle]) -> Handle:
+    """``action``, tried again while the backend works on the object for somebody else: as long as one waits for another
+    deployer, and not beyond ``--timeout``. Locked, with the names of that work, when it does not end."""
+    clock = op.session.clock
+    until = clock.now() + op.lock_timeout_ms / 1000
+    until = until if op.give_up_at is None else min(until, op.give_up_at)
+    told: tuple[str, ...] | None = None
+    while True:
+        try:
+            return action()
+        except Locked as locked:
+            if clock.now() >= until:
+                raise
+            if locked.by != told:
+                op.session.tell(EventKind.WAITING, op.name, f"waiting: {locked}")
+            told = locked.by
+        clock.sleep(min(_LOCKED_LOOK_S, max(0.0, until - clock.now())))
 
 
 def _read_back(op: Operation, unknown: OutcomeUnknown) -> Live | None:

@@ -10,25 +10,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from orchctl.core.backend import Live, Secrets
+from orchctl.core.capability import refuse
 from orchctl.core.diff import diff
 from orchctl.core.document import spec_hash, template_hash
-from orchctl.core.plan import Change, Issue, Plan, Policy
+from orchctl.core.plan import Change, Issue, Plan
 from orchctl.core.revision import Recorded, RevisionStatus
 from orchctl.core.service import Service
+from orchctl.engine import callers
 from orchctl.engine import secrets as secret_providers
+from orchctl.engine.callers import Calls
 from orchctl.engine.history import Records, load_namespace
 from orchctl.engine.needs import guard
+from orchctl.engine.publish import catalog_issues, registration_changes
 from orchctl.engine.session import Session
-from orchctl.errors import ForeignObject, UnsupportedFeature, UsageError
+from orchctl.errors import ForeignObject, UsageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """A plan with what it was made from. ``secrets`` never leaves memory."""
+    """A plan with what it was made from. ``secrets`` never leaves memory. ``stands``: the backend has this definition."""
 
     plan: Plan
     live: Live | None
     records: Sequence[Recorded]
+    stands: bool
+    calls: Calls
     secrets: Secrets = field(default_factory=dict, repr=False)
 
     @property
@@ -49,13 +55,12 @@ class Planned:
 
 
 def check_all(session: Session, services: Sequence[Service], *, strict: bool) -> dict[str, tuple[Issue, ...]]:
-    """Every service's issues by name, offline. UnsupportedFeature when any must be refused."""
+    """Every service's issues by name. UnsupportedFeature when any must be refused."""
     found: dict[str, tuple[Issue, ...]] = {}
     for service in services:
-        issues = tuple(session.backend.check(service))
-        refused = [(i.path, i.message) for i in issues if i.policy is Policy.REJECT or strict]
-        if refused:
-            raise UnsupportedFeature(service.name, session.backend.name, refused)
+        issues = (*session.backend.check(service), *session.connection.refusals(service))
+        issues += tuple(catalog_issues(service, session.context))
+        refuse(service, session.backend.name, issues, strict=strict)
         found[service.name] = issues
     return found
 
@@ -69,7 +74,8 @@ def plan_services(session: Session, services: Sequence[Service], *, strict: bool
     plans = []
     for service in services:
         told = [*issues[service.name], *guard(service, together=services, live=live)]
-        plans.append(plan_against(session, service, live.get(service.name), records.get(service.name, []), issues=told))
+        there, recorded = live.get(service.name), records.get(service.name, [])
+        plans.append(plan_against(session, service, there, recorded, issues=told, strict=strict))
     return plans
 
 
@@ -90,11 +96,17 @@ def plan_one(session: Session, service: Service, *, strict: bool = False) -> Pla
     live = session.reader.live(service.namespace, [service.name, *service.needs])
     told = [*issues, *guard(service, together=(), live=live)]
     records = Records(session.store, service.namespace, service.name).newest_first()
-    return plan_against(session, service, live.get(service.name), records, issues=told)
+    return plan_against(session, service, live.get(service.name), records, issues=told, strict=strict)
 
 
 def plan_against(
-    session: Session, written: Service, live: Live | None, records: Sequence[Recorded], *, issues: Sequence[Issue] = ()
+    session: Session,
+    written: Service,
+    live: Live | None,
+    records: Sequence[Recorded],
+    *,
+    issues: Sequence[Issue] = (),
+    strict: bool = False,
 ) -> Planned:
     """The plan of ``written`` against one look at the backend; ForeignObject when the object is not ours."""
     backend = session.backend
@@ -109,21 +121,27 @@ def plan_against(
     pinned = replace(resolved, image_digest=_digest(session, resolved, records))
     replicas = wanted_replicas(pinned, live)
     sized = pinned.sized(replicas)
-    changes = diff(live.document if live else {}, backend.project(sized), restarts=backend.restarts)
+    changes = diff(live.document if live else {}, backend.project(sized.on_backend()), restarts=backend.restarts)
+    hashed = template_hash(pinned, backend.name)
+    starts = live is None or live.template_hash != hashed or live.replicas < replicas
+    calls = callers.look(session, sized, live, records, starts=starts)
+    beside = (*calls.changes, *registration_changes(written, records))
+    refuse(written, f"context {session.context.name!r}", calls.issues, strict=strict)
     plan = Plan(
         service=sized,
         written_replicas=written.replicas,
         backend=backend.name,
         context=session.context.name,
-        template_hash=template_hash(pinned, backend.name),
+        template_hash=hashed,
         spec_hash=spec_hash(pinned),
         expect=live.expect if live else "",
         base_revision=records[0].revision.number if records else 0,
-        changes=changes if live else _creation(changes),
-        issues=tuple(issues),
-        notes=_scale_notes(live, replicas, records),
+        changes=(*beside, *(changes if live else _creation(changes))),
+        issues=(*issues, *calls.issues),
+        notes=(*_scale_notes(live, replicas, records), *calls.notes),
     )
-    return Planned(plan=plan, live=live, records=records, secrets=values)
+    stands = live is not None and not changes
+    return Planned(plan=plan, live=live, records=records, stands=stands, calls=calls, secrets=values)
 
 
 def wanted_replicas(service: Service, live: Live | None) -> int:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from orchctl.core.backend import Live
 from orchctl.core.rollout import Handle, Outcome, OutcomeState
 from orchctl.engine.operation import Limits, Write, operation, send
-from orchctl.engine.scale import failed, owned, service_of
+from orchctl.engine.scale import converge, failed, owned, service_of
 from orchctl.engine.session import Session
 from orchctl.engine.verdict import State
-from orchctl.engine.wait import wait
 
 
 def restart(session: Session, namespace: str, name: str, limits: Limits) -> Outcome:
@@ -42,9 +41,11 @@ def restart(session: Session, namespace: str, name: str, limits: Limits) -> Outc
             return Outcome(
                 service=name, state=OutcomeState.IN_PROGRESS, revision=number, duration_ms=session.elapsed_ms()
             )
-        waited = wait(session, handle, service_of(current, namespace, name), lease=op.lease, give_up_at=op.give_up_at)
+        service = service_of(current, namespace, name)
+        count = live.replicas if service.scaling is None else handle.replicas
+        waited = converge(op, handle, service, count, give_up_at=op.give_up_at)
         if waited.verdict.state is State.GOOD:
-            return Outcome(
-                service=name, state=OutcomeState.CONVERGED, revision=number, duration_ms=session.elapsed_ms()
+            return op.publisher.after(
+                Outcome(service=name, state=OutcomeState.CONVERGED, revision=number, duration_ms=session.elapsed_ms())
             )
-        return failed(op, current, waited, "the restarted instances did not become ready")
+        return op.publisher.after(failed(op, current, waited, "the restarted instances did not become ready"))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchctl.core.backend import Live
+from orchctl.core.document import spec_hash
 from orchctl.core.revision import Recorded, RevisionStatus
 from orchctl.core.rollout import Outcome
 from orchctl.engine.deploy import DeployOptions, deploy
@@ -44,16 +45,24 @@ def rollback(session: Session, where: Rollback, limits: Limits, *, reason: str =
 
 
 def previous_good(records: Sequence[Recorded], name: str) -> Recorded:
-    """After a failure that was left as it is: the deployed revision. Else: the one deployed before."""
+    """After a failure that was left as it is: the deployed revision. Else: the newest one before it with another spec,
+    since after a rollback the one before may be what runs again."""
+    present = newest_with(records, RevisionStatus.DEPLOYED)
     if records and records[0].status in (RevisionStatus.FAILED, RevisionStatus.PENDING):
-        good = newest_with(records, RevisionStatus.DEPLOYED)
+        good = present
     else:
-        good = newest_with(records, RevisionStatus.SUPERSEDED)
+        superseded = (r for r in records if r.status is RevisionStatus.SUPERSEDED)
+        good = next((r for r in superseded if present is None or _uncounted(r) != _uncounted(present)), None)
     if good is None:
         raise NotFound(
             f"service {name!r} has no earlier good revision to go back to", hint=f"see: orchctl history {name}"
         )
     return good
+
+
+def _uncounted(recorded: Recorded) -> str:
+    """The hash of its spec, whatever the count."""
+    return spec_hash(recorded.revision.service.sized(0))
 
 
 def kept_count(recorded: Recorded, live: Live | None, deployed: Recorded | None) -> int:

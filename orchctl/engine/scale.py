@@ -51,21 +51,24 @@ def scale(session: Session, namespace: str, name: str, target: ScaleTarget, limi
         service = service_of(current, namespace, name)
         wanted = _bounded(target.of(live.replicas), service)
         if wanted == live.replicas and current is not None and _is_noted(current, wanted):
-            return Outcome(
+            unchanged = Outcome(
                 service=name,
                 state=OutcomeState.UNCHANGED,
                 revision=current.revision.number,
                 duration_ms=session.elapsed_ms(),
                 details={"replicas": wanted},
             )
+            return op.publisher.after(unchanged)
         handle = _send(op, live, wanted)
         _note(op, current, wanted)
         if not limits.wait:
             return _done(session, name, OutcomeState.IN_PROGRESS, current, live.replicas, wanted)
-        waited = wait(session, handle, service, lease=op.lease, give_up_at=op.give_up_at)
+        waited = wait(session, handle, service, lease=op.lease, give_up_at=op.give_up_at, saw=op.publisher.saw)
         if waited.verdict.state is State.GOOD:
-            return _done(session, name, OutcomeState.CONVERGED, current, live.replicas, wanted)
-        return failed(op, current, waited, f"scaled to {wanted}, but not all instances became ready")
+            return op.publisher.after(_done(session, name, OutcomeState.CONVERGED, current, live.replicas, wanted))
+        return op.publisher.after(
+            failed(op, current, waited, f"scaled to {wanted}, but not all instances became ready")
+        )
 
 
 def owned(live: Live | None, name: str, namespace: str) -> Live:
@@ -141,6 +144,19 @@ def _send(op: Operation, live: Live, wanted: int) -> Handle:
 
     write = Write(send=apply, arrived=arrived, unmoved=unmoved)
     return send(op, write, live.expect, f"scale {live.replicas} -> {wanted}")
+
+
+def converge(op: Operation, handle: Handle, service: Service, count: int, *, give_up_at: float | None) -> Waited:
+    """Wait for what was sent; where the backend needed more instances on the way, then for ``count``, of which no note is
+    made."""
+
+    def waited_for(sent: Handle) -> Waited:
+        return wait(op.session, sent, service, lease=op.lease, give_up_at=give_up_at, saw=op.publisher.saw)
+
+    waited = waited_for(handle)
+    if waited.verdict.state is not State.GOOD or handle.replicas == count:
+        return waited
+    return waited_for(_send(op, owned(op.live(), op.name, op.namespace), count))
 
 
 def _note(op: Operation, current: Recorded | None, wanted: int) -> None:

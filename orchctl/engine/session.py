@@ -13,9 +13,13 @@ from orchctl.engine.clock import Clock
 from orchctl.engine.holder import Holder
 
 
+def _as_it_is(store: Store) -> Store:
+    return store
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """One command's view of one context.
+    """One command's view of one context. ``watch`` may stand between the engine and every Store it uses.
 
     ``say`` receives Events and must be callable from several threads. ``started`` is the clock's
     reading at the start of the command. Workers of a wave get a Session with a Connection of
@@ -29,6 +33,7 @@ class Session:
     holder: Holder
     say: Callable[[Event], None]
     started: float
+    watch: Callable[[Store], Store] = _as_it_is
 
     @property
     def reader(self) -> Reader:
@@ -36,7 +41,7 @@ class Session:
 
     @property
     def store(self) -> Store:
-        return self.connection.store
+        return self.watch(self.connection.store)
 
     def elapsed_ms(self) -> int:
         """Milliseconds since the command started."""

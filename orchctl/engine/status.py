@@ -11,7 +11,7 @@ from orchctl.core.rollout import InstanceState, Phase, Progress
 from orchctl.engine.history import load_namespace
 from orchctl.engine.lease import LeaseInfo
 from orchctl.engine.session import Session
-from orchctl.engine.verdict import CRASHES_IN_ONE_SLOT
+from orchctl.engine.thresholds import CRASHES_IN_ONE_SLOT
 from orchctl.errors import NotFound
 
 
@@ -35,8 +35,7 @@ class ServiceStatus:
 
 def status(session: Session, namespace: str, names: Sequence[str] = ()) -> list[ServiceStatus]:
     """Sorted by name. NotFound when one that was asked for is neither running nor recorded."""
-    live = session.reader.live(namespace, names)
-    progress = session.reader.progress(namespace, names)
+    live, progress = session.reader.look(namespace, names)
     records, leases = load_namespace(session.store, namespace)
     found = {n for n, definition in live.items() if definition.owned} | ({*names} & {*records})
     if not names:

@@ -1,26 +1,20 @@
-"""Is the rollout done, lost, or still going? Judged from observations alone.
-
-The one place that knows the thresholds (engine.md section 4), so that a crash loop is the same thing
-on every backend.
-"""
+"""Is the rollout done, lost, or still going? Judged from observations alone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
 
 from orchctl.core.rollout import FailureKind, Instance, InstanceState, Problem, Progress
 from orchctl.core.service import Service
-from orchctl.core.units import format_duration
-
-CRASHES_IN_ONE_SLOT = 3
-TRANSIENT_S = 20.0
-UNSCHEDULABLE_S = 30.0
+from orchctl.core.units import counted, format_duration
+from orchctl.engine.thresholds import CRASHES_IN_ONE_SLOT, CRASHES_WHEN_HELD_BACK, TRANSIENT_S, UNSCHEDULABLE_S
 
 K = TypeVar("K")
 
+_OF_ROOM = (FailureKind.UNSCHEDULABLE, FailureKind.PORT_TAKEN, FailureKind.REFUSED)
 _EXITING = (FailureKind.CRASHED, FailureKind.OUT_OF_MEMORY, FailureKind.UNHEALTHY)
 
 
@@ -60,10 +54,14 @@ class Judge:
         self._ready_since: dict[str, float] = {}
         self._starting_since: dict[str, float] = {}
         self._trouble_since: dict[tuple[str, FailureKind], float] = {}
+        self._room_came = False
 
     def look(self, progress: Progress, now: float) -> Verdict:
         """The verdict on this look."""
         current = [i for i in progress.instances if i.current]
+        if any(i.state is InstanceState.STOPPING for i in progress.instances):
+            self._room_came = True
+            current = [_with_room_to_come(i) for i in current]
         self._remember(current, now)
         if culprits := self._lost(progress, current, now):
             return Verdict(State.BAD, culprits)
@@ -88,7 +86,7 @@ class Judge:
 
     def _missing(self, progress: Progress, current: Sequence[Instance], now: float) -> str:
         """What is not true yet of a finished rollout; "" when everything is."""
-        wanted = self._replicas
+        wanted = self._wanted(progress)
         soak = self._service.rollout.min_ready_ms / 1000
         there = [i for i in current if i.state is not InstanceState.EXITED]
         ready = [i for i in there if _serves(i)]
@@ -96,12 +94,16 @@ class Judge:
         if len(ready) < wanted:
             return f"{len(ready)} of {wanted} ready" + (f"; {progress.note}" if progress.note else "")
         if len(there) > wanted:
-            return f"{len(there) - wanted} surplus instances stopping"
+            return f"{counted(len(there) - wanted, 'surplus instance')} stopping"
         if old:
-            return f"{len(old)} old instances stopping"
+            return f"{counted(len(old), 'old instance')} stopping"
         if any(now - self._ready_since[i.id] < soak for i in ready):
             return f"{wanted} of {wanted} ready, watching for {format_duration(self._service.rollout.min_ready_ms)}"
         return "" if progress.settled else (progress.note or "the backend is still updating")
+
+    def _wanted(self, progress: Progress) -> int:
+        """With bounds, something else may change the count while we wait: what it says now is right."""
+        return self._replicas if self._service.scaling is None else progress.replicas
 
     def _lost(self, progress: Progress, current: Sequence[Instance], now: float) -> tuple[Culprit, ...]:
         troubled = [Culprit(i.problem, i) for i in current if i.problem]
@@ -117,12 +119,15 @@ class Judge:
         lasting = now - self._trouble_since[instance.slot or instance.id, problem.kind]
         if problem.kind is FailureKind.UNSCHEDULABLE:
             return lasting >= UNSCHEDULABLE_S
-        return lasting >= TRANSIENT_S if problem.transient else True
+        # A scheduler says what it found until it looks again, which it does some time after there is room.
+        may_pass = problem.transient or (self._room_came and problem.kind in _OF_ROOM)
+        return lasting >= TRANSIENT_S if may_pass else True
 
     def _crash_loop(self, troubled: Sequence[Culprit]) -> list[Culprit]:
-        """The third exit in one slot, or one exit in every slot of several."""
+        """The third exit in one slot (the second, when the backend holds the next start back), or one exit in every slot
+        of several."""
         exited = [c for c in troubled if c.problem.kind in _EXITING and c.instance and c.instance.exits]
-        often = [c for c in exited if c.instance and c.instance.exits >= CRASHES_IN_ONE_SLOT]
+        often = [c for c in exited if c.instance and c.instance.exits >= _bearable(c.instance)]
         slots = {c.instance.slot or c.instance.id for c in exited if c.instance}
         everywhere = self._replicas > 1 and len(slots) >= self._replicas
         return exited if everywhere else often
@@ -135,6 +140,17 @@ class Judge:
         text = f"not ready within {format_duration(self._service.health.start_deadline_ms)} (health.start.deadline)"
         late = [i for i in current if now - self._starting_since.get(i.id, now) >= allowed]
         return [Culprit(i.problem or Problem(kind=FailureKind.UNHEALTHY, message=text), i) for i in late]
+
+
+def _with_room_to_come(instance: Instance) -> Instance:
+    """An instance of ours that stops keeps its port, its place, its memory and its share of a quota until it is gone,
+    however long it drains. What has no room beside it is waited for, and judged from then on."""
+    has_no_room = instance.problem is not None and instance.problem.kind in _OF_ROOM
+    return replace(instance, problem=None) if has_no_room else instance
+
+
+def _bearable(instance: Instance) -> int:
+    return CRASHES_WHEN_HELD_BACK if instance.held_back else CRASHES_IN_ONE_SLOT
 
 
 def _serves(instance: Instance) -> bool:

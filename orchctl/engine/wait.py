@@ -7,11 +7,13 @@ watching; the message says which it was.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from orchctl.core.rollout import EventKind, Handle, Instance, InstanceState, Progress
 from orchctl.core.service import Service
+from orchctl.core.units import counted
 from orchctl.engine.clock import Clock
 from orchctl.engine.lease import Lease
 from orchctl.engine.session import Session
@@ -50,8 +52,20 @@ class Pace:
         return min(_LONGEST_BACKOFF_S, 0.1 * (1 << min(self._failures, 8)))
 
 
-def wait(session: Session, handle: Handle, service: Service, *, lease: Lease, give_up_at: float | None) -> Waited:
-    """Poll until the rollout of ``handle`` is decided.
+def _nothing(_service: Service, _progress: Progress) -> None:
+    """Nobody looks on."""
+
+
+def wait(
+    session: Session,
+    handle: Handle,
+    service: Service,
+    *,
+    lease: Lease,
+    give_up_at: float | None,
+    saw: Callable[[Service, Progress], None] = _nothing,
+) -> Waited:
+    """Poll until the rollout of ``handle`` is decided. ``saw`` gets every look.
 
     ``give_up_at`` is the clock's reading at which ``--timeout`` is over: WaitTimeout, with the rollout left
     running. Conflict when somebody else changes the service meanwhile. Interrupted passes through.
@@ -60,12 +74,13 @@ def wait(session: Session, handle: Handle, service: Service, *, lease: Lease, gi
     pace, fails_at = Pace(clock), clock.now() + service.rollout.deadline_ms / 1000
     progress: Progress | None = None
     while True:
-        lease.keep()
+        _keep(session, lease, until=(fails_at, give_up_at))
         if looked := _look(session, handle, until=(fails_at, give_up_at)):
             progress = looked
             _refuse_foreign_change(handle, progress)
             verdict = judge.look(progress, clock.now())
             watcher.saw(progress, verdict)
+            saw(service, progress)
             if verdict.state is not State.GOING:
                 return Waited(verdict, progress)
         now = clock.now()
@@ -81,13 +96,13 @@ def wait_until_gone(session: Session, handle: Handle, *, lease: Lease, give_up_a
     """Poll until neither the definition nor any instance is left; WaitTimeout at ``give_up_at``."""
     clock, pace, watcher = session.clock, Pace(session.clock), _Watcher(session, handle.service)
     while True:
-        lease.keep()
+        _keep(session, lease, until=(give_up_at,))
         progress = _look(session, handle, until=(give_up_at,))
         left = [i for i in progress.instances if i.state is not InstanceState.EXITED] if progress else []
         if progress is not None and not progress.template_hash and not left:
             return
         if progress is not None:
-            watcher.saw(progress, Verdict(State.GOING, waiting_for=f"{len(left)} instances stopping"))
+            watcher.saw(progress, Verdict(State.GOING, waiting_for=f"{counted(len(left), 'instance')} stopping"))
         if give_up_at is not None and clock.now() >= give_up_at:
             raise _timed_out(handle, watcher.waiting_for)
         clock.sleep(pace.after_look() if progress else pace.after_failure())
@@ -95,13 +110,27 @@ def wait_until_gone(session: Session, handle: Handle, *, lease: Lease, give_up_a
 
 def _look(session: Session, handle: Handle, *, until: Sequence[float | None]) -> Progress | None:
     """One poll, not longer than to the first of ``until``; None when the read failed in a way that may pass."""
-    left = min((t - session.clock.now() for t in until if t is not None), default=_LONGEST_LOOK_S)
-    session.connection.set_patience(min(_LONGEST_LOOK_S, max(_SHORTEST_LOOK_S, left)))
     try:
-        return session.reader.poll(handle)
+        with _patience(session, until):
+            return session.reader.poll(handle)
     except (Unreachable, AuthRefused) as error:
         session.tell(EventKind.PROBLEM, handle.service, f"cannot look, trying again: {error}")
         return None
+
+
+def _keep(session: Session, lease: Lease, *, until: Sequence[float | None]) -> None:
+    """Renew when due; a store that hangs must not hold the command beyond its deadline, either."""
+    with _patience(session, until):
+        lease.keep()
+
+
+@contextmanager
+def _patience(session: Session, until: Sequence[float | None]) -> Iterator[None]:
+    """Within, a read takes no longer than to the first of ``until``."""
+    left = min((t - session.clock.now() for t in until if t is not None), default=_LONGEST_LOOK_S)
+    session.connection.set_patience(min(_LONGEST_LOOK_S, max(_SHORTEST_LOOK_S, left)))
+    try:
+        yield
     finally:
         session.connection.set_patience(_LONGEST_LOOK_S)
 
@@ -138,13 +167,19 @@ class _Watcher:
             words = describe(instance)
             if self._seen.get(instance.id) != words:
                 self._seen[instance.id] = words
-                name = f"{self._service}.{instance.slot}" if instance.slot else instance.id
-                self._session.tell(EventKind.INSTANCE, self._service, f"{name} {words}")
+                self._session.tell(EventKind.INSTANCE, self._service, f"{place_of(self._service, instance)} {words}")
         if verdict.waiting_for != self.waiting_for:
             self.waiting_for = verdict.waiting_for
             if self.waiting_for:
                 self._session.tell(EventKind.WAITING, self._service, self.waiting_for)
         self._session.tell(EventKind.PROGRESS, self._service, verdict.waiting_for, progress)
+
+
+def place_of(service: str, instance: Instance) -> str:
+    """``web.2`` where slots are numbers; a backend's own name of the slot (``web-5d8f-x7k2q``) as it is."""
+    if not instance.slot or instance.slot.startswith(service):
+        return instance.slot or instance.id
+    return f"{service}.{instance.slot}"
 
 
 def describe(instance: Instance) -> str:

@@ -9,14 +9,17 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
+from orchctl.core import stores
 from orchctl.core.rollout import Outcome, OutcomeState
 from orchctl.core.service import Service
-from orchctl.engine.deploy import DeployOptions, deploy
+from orchctl.engine.deploy import DeployOptions, deploy, is_done, refuse_older_build
 from orchctl.engine.plan import Planned, one_namespace, plan_services
+from orchctl.engine.refresh import refreshed
 from orchctl.engine.session import Session
 from orchctl.errors import OrchctlError, PartialFailure, UsageError
 
 WORKERS = 8
+_GOOD = (OutcomeState.UNCHANGED, OutcomeState.CONVERGED, OutcomeState.DELETED)
 
 
 def waves(services: Sequence[Service], *, reverse: bool = False) -> list[list[Service]]:
@@ -52,18 +55,28 @@ def deploy_services(session: Session, services: Sequence[Service], options: Depl
     if len(services) == 1:
         return [deploy(session, services[0], options)]
     planned = {p.plan.service.name: p for p in plan_services(session, services, strict=options.strict)}
-    outcomes = {n: _unchanged(session, p) for n, p in planned.items() if p.is_unchanged}
+    for one in planned.values():
+        refuse_older_build(one, options)
+    outcomes = {n: _unchanged(session, p) for n, p in planned.items() if is_done(p, options)}
 
     def work(own: Session, service: Service) -> Outcome:
         return deploy(own, service, options, before=planned[service.name])
 
     for wave in ordered:
         waiting = [s for s in wave if s.name not in outcomes]
-        if any(o.exit_code for o in outcomes.values()):
+        if any(is_stopping(o) for o in outcomes.values()):
             outcomes |= {s.name: _not_started(session, s.name) for s in waiting}
         else:
             outcomes |= side_by_side(session, waiting, work)
+    unchanged = [s for s in services if s.name in planned and is_done(planned[s.name], options)]
+    done = refreshed(session, unchanged, [outcomes[s.name] for s in unchanged], options.limits)
+    outcomes |= {outcome.service: outcome for outcome in done}
     return [outcomes[s.name] for s in services]
+
+
+def is_stopping(outcome: Outcome) -> bool:
+    """Nothing that needs it may follow. What runs, and could only not be registered, stops nobody."""
+    return bool(outcome.exit_code) and outcome.state not in _GOOD
 
 
 def side_by_side(
@@ -115,7 +128,7 @@ def _worker_sessions(session: Session) -> Iterator[Callable[[], Session]]:
 
     def own() -> Session:
         if not hasattr(local, "session"):
-            connection = session.backend.connect(session.context)
+            connection = stores.connect(session.backend, session.context)
             with lock:
                 stack.enter_context(connection)
             local.session = replace(session, connection=connection)

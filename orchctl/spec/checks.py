@@ -189,6 +189,13 @@ def _needs(service: models.Service, report: _Report) -> None:
         report.add(Code.CONTRADICTION, ("needs", service.name), f"{service.name} needs itself")
 
 
+def _allow(service: models.Service, report: _Report) -> None:
+    allowed = service.allow or ()
+    for index, name in enumerate(allowed):
+        if name in allowed[:index]:
+            report.add(Code.NOT_UNIQUE, ("allow", index), f"{name!r} is allowed twice", "remove one of them")
+
+
 def _exactly_one(report: _Report, path: tuple[str | int, ...], **values: Any) -> None:
     given = [name for name, value in values.items() if value is not None]
     if len(given) == 1:
@@ -215,4 +222,5 @@ _RULES: tuple[Callable[[models.Service, _Report], None], ...] = (
     _rollout,
     _placement,
     _needs,
+    _allow,
 )

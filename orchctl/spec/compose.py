@@ -36,6 +36,9 @@ MAX_ALIAS_NODES = 1_000
 # C0 except tab and line breaks, DEL, C1; line and direction marks that hide what a line says; surrogates, non-characters.
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
+# The parser of PyYAML 6.0.4 looks ahead and stops at 1 000 levels by itself, before it delivers the 65th.
+_TOO_DEEP = "exceeded maximum nesting depth"
+
 _YAML = "tag:yaml.org,2002:"
 _PLAIN_TAGS = {_YAML + kind for kind in ("int", "float", "bool", "null")}
 _SCALAR_TAGS = _PLAIN_TAGS | {_YAML + "str", "!"}
@@ -229,6 +232,9 @@ def _explain(error: yaml.YAMLError, source: Source, problems: Problems) -> None:
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     line = min(line, len(source.lines))
     message = getattr(error, "problem", None) or "the text cannot be read"
+    if _TOO_DEEP in message:
+        problems.add(Code.TOO_DEEP, f"values are nested more than {MAX_DEPTH} deep", Origin(source, line, column))
+        return
     hint = _syntax_hint(message, source.lines[line - 1])
     problems.add(Code.SYNTAX, f"not valid YAML: {message}", Origin(source, line, column), hint=hint)
 

@@ -46,7 +46,7 @@ FEATURES: Mapping[str, tuple[Feature, ...]] = {
     "rollout.strategy": (F.ROLLOUT_RECREATE,),
     "rollout.max_surge": (F.ROLLOUT_SURGE, F.ROLLOUT_BOTH),
     "rollout.max_unavailable": (F.ROLLOUT_UNAVAILABLE, F.ROLLOUT_BOTH),
-    "rollout.on_failure": (F.ROLLOUT_PAUSE,),
+    "rollout.on_failure": (F.ROLLOUT_PAUSE, F.ROLLOUT_UNDO),
     "restart": (F.RESTART_ON_FAILURE, F.RESTART_NEVER),
     "stop.signal": (F.STOP_SIGNAL,),
     "stop.grace": (F.STOP_GRACE,),
@@ -92,17 +92,23 @@ def fields_markdown(claims_by_backend: Mapping[str, Mapping[Feature, Claim]]) ->
         f"|---|---|{'---|' * len(names)}",
     ]
     for path, text in leaves():
-        words = [_words(features_of(path), claims_by_backend[name]) for name in names]
+        words = [support_words(features_of(path), claims_by_backend[name]) for name in names]
         lines.append(f"| `{path}` | {text.replace('|', chr(92) + '|')} | {' | '.join(words)} |")
     for name in names:
         lines += ["", f"## Why not native on {name}", ""]
-        for feature, claim in claims_by_backend[name].items():
-            if claim.support is not Support.NATIVE:
-                lines.append(f"- `{feature.value}`, {_word(claim)}: {claim.reason}")
+        lines += [f"- `{feature}`, {told}" for feature, told in reasons(claims_by_backend[name])]
     return "\n".join(lines) + "\n"
 
 
-def _words(features: tuple[Feature, ...], claims: Mapping[Feature, Claim]) -> str:
+def reasons(claims: Mapping[Feature, Claim]) -> Iterator[tuple[str, str]]:
+    """Each feature that is not native, with ``unsupported: why``."""
+    for feature, claim in claims.items():
+        if claim.support is not Support.NATIVE:
+            yield feature.value, f"{_word(claim)}: {claim.reason}"
+
+
+def support_words(features: tuple[Feature, ...], claims: Mapping[Feature, Claim]) -> str:
+    """``native``, or ``udp: native, sctp: unsupported`` where a leaf asks for several features."""
     if not features:
         return "orchctl"
     words = {feature: _word(claims[feature]) for feature in features}
@@ -120,7 +126,7 @@ def _leaves(model: type[BaseModel], path: str, texts: Mapping[str, Mapping[str, 
         name = field.alias or field_name
         here = f"{path}.{name}" if path else name
         inner, step = _inner(field.annotation)
-        if inner is None or inner is models.Secret:
+        if inner is None or inner in (models.Secret, models.Register):
             yield here + step, texts[model.__name__][name]
         if inner is not None:
             yield from _leaves(inner, here + step, texts)

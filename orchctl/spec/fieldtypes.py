@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from orchctl.core.units import parse_bytes, parse_cpu, parse_duration
+from orchctl.spec.naming import NAME_LENGTH, NAMESPACE_LENGTH, name_problem
 from orchctl.spec.scalars import Float, Int
 
 _MAX_DURATION_MS = 30 * 86_400_000
@@ -21,11 +22,6 @@ _MAX_CPU_MILLIS = 10_000_000
 _MAX_BYTES = 2**60
 MAX_REPLICAS = 10_000
 
-# backends.md: 24 + 1 + 30 + 8 (a suffix such as -canary) is 63, the longest name every backend takes.
-NAME_LENGTH = 30
-NAMESPACE_LENGTH = 24
-_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
-_RESERVED_NAMES = ("restart", "tasks", "versions")  # Marathon refuses them as the last part of an app's id
 _PORT_NAME = re.compile(r"[a-z]([-a-z0-9]{0,13}[a-z0-9])?")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LABEL_KEY = re.compile(r"[A-Za-z0-9]([-._/A-Za-z0-9]*[A-Za-z0-9])?")
@@ -39,18 +35,9 @@ _IMAGE = re.compile(
 _MODE = re.compile(r"0?[0-7]{3}")
 _VERSION = r"[0-9]{1,9}(?:\.[0-9]{1,9}){0,2}"
 _CONSTRAINT = re.compile(rf"\*|(?:>=|<=|==|!=|=|>|<)? ?{_VERSION}(?: ?, ?(?:>=|<=|==|!=|=|>|<)? ?{_VERSION})*")
+_CATALOG_NAME = re.compile(r"[a-z]([-a-z0-9]{0,45}[a-z0-9])?")
+_CATALOG_TAG = re.compile(r"[!-~]+")
 PROVIDERS = ("env", "file", "exec")
-
-
-def name_problem(text: str, what: str, longest: int) -> str:
-    """Why ``text`` is no name, or ""."""
-    if len(text) > longest:
-        return f"the {what} {text[:40]!r} has {len(text)} characters; at most {longest} fit every backend"
-    if not _NAME.fullmatch(text):
-        return f"{text!r} is not a {what}: lower case letters, digits and -, starting with a letter, not ending with -"
-    if text in _RESERVED_NAMES:
-        return f"{text!r} cannot be a {what}: Marathon reserves it"
-    return ""
 
 
 def _checked_name(what: str, longest: int) -> Callable[[str], str]:
@@ -219,6 +206,15 @@ SecretName = Annotated[str, AfterValidator(_secret)]
 EnvName = Annotated[str, AfterValidator(_env_name)]
 LabelKey = Annotated[str, AfterValidator(_label_key)]
 PortName = Annotated[str, AfterValidator(_port_name)]
+CatalogName = Annotated[
+    str,
+    AfterValidator(
+        _matching(_CATALOG_NAME, "{} is not a name for clients: at most 47 of a-z, 0-9 and -, starting with a letter")
+    ),
+]
+CatalogTag = Annotated[
+    str, AfterValidator(_matching(_CATALOG_TAG, "{} is not a tag: letters, digits and signs, without spaces"))
+]
 PortNumber = Annotated[int, Field(ge=1, le=65_535)]
 User = Annotated[str, AfterValidator(_matching(_USER, '{} is not a user; write a name or "1000:1000"'))]
 Version = Annotated[

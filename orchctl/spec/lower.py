@@ -42,6 +42,8 @@ def lower(spec: models.Service, namespace: str, contents: Mapping[str, bytes]) -
         placement=_placement(spec.placement),
         needs=dict(spec.needs),
         provides=dict(spec.provides),
+        allow=None if spec.allow is None else tuple(sorted(spec.allow)),
+        register=_registration(spec.register_),
         backends={name: _json(options) for name, options in spec.backends.items()},
         **_stated(restart=core.Restart(spec.restart) if spec.restart else None),
     )
@@ -166,6 +168,17 @@ def _requirement(rule: models.Requirement) -> core.Requirement:
     if rule.not_in is not None:
         return core.Requirement(key=rule.key, op=core.Operator.NOT_IN, values=rule.not_in)
     return core.Requirement(key=rule.key, op=core.Operator.IN, values=rule.in_ or ())
+
+
+def _registration(register: models.Register | bool | None) -> core.Registration | None:
+    if register is None or isinstance(register, bool):
+        return None if register is None else core.Registration(enabled=register)
+    return core.Registration(
+        name=register.name or "",
+        tags=register.tags,
+        address=core.Address(register.address) if register.address else None,
+        shared=register.shared,
+    )
 
 
 def _json(value: Any) -> Any:

@@ -204,6 +204,28 @@ def _env_kind(value: Any) -> str:
 EnvValue = Annotated[Annotated[t.Word, Tag("<text>")] | Annotated[Secret, Tag("<secret>")], Discriminator(_env_kind)]
 
 
+class Register(Spec):
+    """How a service stands in its context's catalog."""
+
+    name: t.CatalogName | None = None
+    """Name that clients ask for; further ports are called NAME-PORT. Default: the service's own."""
+    tags: tuple[t.CatalogTag, ...] = ()
+    """Tags of every entry."""
+    address: Literal["service", "instance"] | None = None
+    """Addresses of the service as a whole, or of each instance. Default: as the context says, else service."""
+    shared: bool = False
+    """true: entries of others under the same name are no conflict. Default false."""
+
+
+def _register_kind(value: Any) -> str:
+    return "<place>" if isinstance(value, dict | Register) else "<flag>"
+
+
+Registration = Annotated[
+    Annotated[bool, Tag("<flag>")] | Annotated[Register, Tag("<place>")], Discriminator(_register_kind)
+]
+
+
 class Service(Spec):
     """A service of orchctl."""
 
@@ -251,5 +273,9 @@ class Service(Spec):
     """Services of the same namespace that must run first, with a constraint on what they provide, such as >=2,<3 or *."""
     provides: dict[t.LabelKey, t.Version] = Field(default_factory=dict)
     """Versions of the interfaces that this service offers, for the needs of others."""
+    allow: tuple[t.Name, ...] | None = None
+    """Services of the same namespace that may call this one through the catalog's mesh, [] = nobody. Default: not managed."""
+    register_: Annotated[Registration | None, Field(alias="register")] = None
+    """Whether clients find it in the context's catalog: true, false, or how. Default: as the context says."""
     backends: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """What only one backend understands, by the backend's name."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchctl.core.diff import join
-from orchctl.core.registry import BUILT_IN, RESERVED
+from orchctl.core.registry import BUILT_IN
 from orchctl.core.service import Service
 from orchctl.spec.build import build
 from orchctl.spec.checks import check
@@ -94,7 +94,7 @@ def _resolve(tree: Mapping, request: SpecRequest, problems: Problems) -> Resolve
     if model is None:
         return None
     before = len(problems.found)
-    check(model, tree, request.known_backends or (*BUILT_IN, *RESERVED), problems)
+    check(model, tree, request.known_backends or tuple(BUILT_IN), problems)
     contents = _contents(model, tree, request.cwd, problems)
     if len(problems.found) > before:
         return None

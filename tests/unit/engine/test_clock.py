@@ -8,14 +8,13 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from orchctl.engine.clock import SystemClock
 from orchctl.errors import Interrupted
+from tests.servers.waiting import until
 
 LONG_S = 60.0
 
@@ -30,13 +29,6 @@ def _asleep(clock: SystemClock) -> threading.Thread:
     thread = threading.Thread(target=sleep, daemon=True)
     thread.start()
     return thread
-
-
-def _until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.001)
 
 
 def _waits_in_poll(thread: threading.Thread) -> bool:
@@ -75,7 +67,7 @@ def test_a_signal_ends_the_sleep_of_the_main_thread(signum: signal.Signals) -> N
 def test_a_signal_ends_the_sleep_of_every_worker_thread() -> None:
     clock = SystemClock()
     workers = [_asleep(clock) for _ in range(5)]
-    _until(lambda: all(_waits_in_poll(w) for w in workers))
+    until("all to wait", lambda: all(_waits_in_poll(w) for w in workers), every=0.001)
     with clock.on_signals():
         os.kill(os.getpid(), signal.SIGTERM)
         for worker in workers:

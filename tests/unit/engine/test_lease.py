@@ -1,15 +1,15 @@
 """Owner, expiry, renewal, takeover."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from orchctl.core.store import Store
+from orchctl.core.store import Entry, Store
 from orchctl.engine.holder import Holder, is_known_dead, this_process
 from orchctl.engine.lease import GRACE_S, RENEW_S, TTL_MS, Lease, LeaseInfo, acquire, info_of, lease_key
-from orchctl.errors import LeaseHeld, LeaseLost
+from orchctl.errors import AlreadyExists, Conflict, LeaseHeld, LeaseLost, Locked, NotFound
 from orchctl.testing.driver import Driver
 from orchctl.testing.fake import FakeStore
 from orchctl.testing.fake_cluster import Fault, FaultKind
@@ -51,6 +51,31 @@ def test_a_held_lease_is_refused_and_the_holder_named(take: Callable[..., Lease]
     take(ELSEWHERE)
     with pytest.raises(LeaseHeld, match=r"@other \(pid \d+, since .*\): elsewhere"):
         take(HERE)
+
+
+def test_a_store_without_the_namespace_is_an_error_and_not_a_wait(world: FakeWorld) -> None:
+    class Nowhere(FakeStore):
+        def create(self, key: str, body: bytes, meta: Mapping[str, str]) -> Entry:
+            raise NotFound("there is no namespace 'test'")
+
+    with pytest.raises(NotFound, match="no namespace 'test'"):
+        taken_from(Nowhere(world.cluster), world)
+
+
+def test_a_lease_that_is_never_there_when_asked_for_is_given_up(world: FakeWorld) -> None:
+    class Quicker(FakeStore):
+        def create(self, key: str, body: bytes, meta: Mapping[str, str]) -> Entry:
+            raise AlreadyExists("somebody was quicker")
+
+    with pytest.raises(Conflict, match="changes hands all the time"):
+        taken_from(Quicker(world.cluster), world)
+
+
+def taken_from(store: Store, world: FakeWorld) -> Lease:
+    ignored: list[LeaseInfo] = []
+    return acquire(
+        store, namespace="test", name="web", holder=HERE, clock=world.clock, timeout_ms=0, on_wait=ignored.append
+    )
 
 
 def test_a_released_lease_is_free_at_once(world: FakeWorld, take: Callable[..., Lease]) -> None:
@@ -143,9 +168,56 @@ def test_a_store_without_the_lease_key_is_a_free_lease(world: FakeWorld) -> None
     assert info_of(store.get(lease_key("test", "web"))) is None
 
 
-def test_a_store_without_compare_and_set_is_told(
-    world: FakeWorld, driver: Driver, monkeypatch: pytest.MonkeyPatch
+def test_a_takeover_without_compare_and_set_is_told(
+    world: FakeWorld, driver: Driver, take: Callable[..., Lease], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(FakeStore, "fenced", False)
     driver.deploy(world.service())
-    assert any("advisory" in e.text for e in driver.events)
+    assert not any("compare-and-set" in e.text for e in driver.events)
+    take(replace(HERE, pid=2**22 + 1, token="dead"))
+    driver.deploy(world.service(greeting="two"))
+    assert any("without compare-and-set" in e.text for e in driver.events)
+
+
+def test_without_compare_and_set_a_lease_given_back_leaves_nothing_so_that_taking_it_is_creating_it(
+    world: FakeWorld, take: Callable[..., Lease], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeStore, "fenced", False)
+    take(HERE).release()
+    assert lease_key("test", "web") not in world.cluster.entries
+
+
+def test_without_compare_and_set_a_takeover_that_another_overwrote_is_none(
+    world: FakeWorld, take: Callable[..., Lease], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have read the dead holder's lease; the write of the other comes while we look again."""
+    monkeypatch.setattr(FakeStore, "fenced", False)
+    take(replace(HERE, pid=2**22 + 1, token="dead"))
+    store: Store = world.backend.connect(world.context).store
+    winner = world.clock.now()
+
+    def overwritten(_seconds: float) -> None:
+        entry = store.get(lease_key("test", "web"))
+        assert entry is not None
+        if entry.meta["token"] == HERE.token:
+            store.update(
+                entry.key, {**entry.meta, "token": "other", "pid": "1", "host": "elsewhere"}, expect=entry.version
+            )
+
+    monkeypatch.setattr(type(world.clock), "sleep", lambda _clock, seconds: overwritten(seconds))
+    with pytest.raises(LeaseHeld):
+        take(HERE, timeout_ms=0)
+    assert world.clock.now() == winner
+
+
+def test_a_store_that_takes_no_write_is_waited_for_and_then_named(
+    world: FakeWorld, take: Callable[..., Lease], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_store: FakeStore, _key: str, _body: bytes, _meta: Mapping[str, str]) -> Entry:
+        raise Locked("as many deployments run as are allowed")
+
+    monkeypatch.setattr(FakeStore, "create", refuse)
+    started = world.clock.now()
+    with pytest.raises(Locked, match="as many deployments"):
+        take(HERE, timeout_ms=3_000)
+    assert 3 <= world.clock.now() - started < 5

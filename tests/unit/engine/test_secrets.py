@@ -1,13 +1,15 @@
 """Provider secrets: fetched, fingerprinted, never shown."""
 
+import base64
 from pathlib import Path
 
 import pytest
 
 from orchctl.core.codec import to_plain
+from orchctl.core.secret import Secret
 from orchctl.core.service import File, SecretRef, Service
-from orchctl.engine.secrets import resolve
-from orchctl.errors import UsageError
+from orchctl.engine.secrets import Unrepeated, resolve
+from orchctl.errors import Conflict, UsageError
 
 CANARY = "s3cr3t-c4n4ry"
 
@@ -52,3 +54,28 @@ def test_a_provider_that_does_not_answer_is_an_error_without_its_output(tmp_path
     assert "/key" in str(caught.value)
     if source == "exec":
         assert CANARY not in str(caught.value)
+
+
+PASSWORD = SecretRef("PW", source="env")
+
+
+def _refuse(said: str) -> None:
+    try:
+        raise ValueError(f"data.password: {said}")
+    except ValueError as error:
+        raise Conflict(f"refused: {said}", hint=f"not {said}") from error
+
+
+@pytest.mark.parametrize("said", [CANARY, base64.b64encode(CANARY.encode()).decode(), repr(CANARY.encode())])
+def test_what_a_backend_repeats_of_a_secret_is_hidden_wherever_it_stands(said: str) -> None:
+    with pytest.raises(Conflict) as caught, Unrepeated({PASSWORD: Secret(CANARY.encode())}):
+        _refuse(said)
+    told = f"{caught.value} {caught.value.message} {caught.value.hint} {caught.value.__cause__}"
+    assert said.strip("b'") not in told
+    assert told.count("***") == 4
+
+
+def test_a_secret_of_two_letters_does_not_change_what_is_said() -> None:
+    with pytest.raises(Conflict) as caught, Unrepeated({PASSWORD: Secret(b"re")}):
+        raise Conflict("refused")
+    assert caught.value.message == "refused"

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from orchctl.core.rollout import FailureKind, Instance, InstanceState, Problem, Progress
-from orchctl.core.service import Health, Probe, ProbeKind, Rollout, Service
+from orchctl.core.service import Health, Probe, ProbeKind, Rollout, Scaling, Service
+from orchctl.engine.thresholds import UNSCHEDULABLE_S
 from orchctl.engine.verdict import Judge, State
 
 SERVICE = Service(
@@ -142,3 +143,38 @@ def test_a_backend_that_is_still_updating_is_waited_for() -> None:
     judge = Judge(SERVICE, replicas=1)
     judge.look(look(READY, settled=False, note="updating"), 100.0)
     assert judge.look(look(READY, settled=False, note="updating"), 110.0).waiting_for == "updating"
+
+
+def test_with_bounds_the_count_may_move_while_we_wait() -> None:
+    """An autoscaler raised it from 1 to 2 in the middle of the rollout: two ready ones are what is wanted now."""
+    service = replace(SERVICE, replicas=None, scaling=Scaling(min=1, max=4))
+    pair = tuple(Instance(id=i, state=InstanceState.RUNNING, ready=True) for i in ("a", "b"))
+    judge = Judge(service, replicas=1)
+    judge.look(Progress(template_hash="t", replicas=2, instances=pair), 0.0)
+    assert judge.look(Progress(template_hash="t", replicas=2, instances=pair), 60.0).state is State.GOOD
+    assert judge.look(Progress(template_hash="t", replicas=3, instances=pair), 61.0).state is State.GOING
+
+
+@pytest.mark.parametrize("kind", [FailureKind.UNSCHEDULABLE, FailureKind.PORT_TAKEN, FailureKind.REFUSED])
+@pytest.mark.parametrize("current", [True, False])
+def test_room_that_an_instance_keeps_until_it_is_gone_is_waited_for(kind: FailureKind, current: bool) -> None:
+    judge, waits = Judge(SERVICE, replicas=1), troubled(kind)
+    leaving = Instance(id="leaving", slot="9", current=current, state=InstanceState.STOPPING)
+    assert judge.look(look(waits, leaving), 0.0).state is State.GOING
+    assert judge.look(look(waits, leaving), 50.0).state is State.GOING
+    assert judge.look(look(waits), 51.0).state is State.GOING, "from now on it counts"
+    assert judge.look(look(waits), 51.0 + UNSCHEDULABLE_S).state is State.BAD
+
+
+def test_what_has_nothing_to_do_with_room_is_judged_all_the_same() -> None:
+    leaving = Instance(id="leaving", current=False, state=InstanceState.STOPPING)
+    assert Judge(SERVICE, replicas=1).look(look(troubled(FailureKind.IMAGE), leaving), 0.0).state is State.BAD
+
+
+def test_the_deadline_tells_what_had_no_room() -> None:
+    judge, waits = Judge(SERVICE, replicas=1), troubled(FailureKind.UNSCHEDULABLE)
+    seen = look(waits, Instance(id="leaving", current=False, state=InstanceState.STOPPING))
+    assert [c.problem.kind for c in judge.at_deadline(seen, 60.0).culprits] == [
+        FailureKind.UNSCHEDULABLE,
+        FailureKind.DEADLINE,
+    ]

@@ -114,6 +114,7 @@ REJECTED: dict[str, tuple[str, str]] = {
     "env is a list": ("E0222", HEAD + "@env: [A=b]"),
     "ports is a mapping": ("E0222", HEAD + "@ports: {http: 80}"),
     "port is a number": ("E0222", HEAD + "ports: [@8080]"),
+    "one caller without brackets": ("E0222", HEAD + "allow: @api"),
     "needs is a list": ("E0222", HEAD + "@needs: [db]"),
     "name is a list": ("E0222", "name: @[web]\nimage: a"),
     "health is a text": ("E0222", HEAD + "health: @http"),
@@ -174,6 +175,7 @@ REJECTED: dict[str, tuple[str, str]] = {
     "secret command with an open quote": ("E0223", HEAD + "env: {A: {secret: @'exec:echo \"x'}}"),
     "secret with a path": ("E0223", HEAD + "env: {A: {secret: @../x}}"),
     "bad constraint": ("E0223", HEAD + "needs: {db: @'~>2'}"),
+    "everybody as a caller": ("E0223", HEAD + "allow: [@'*']"),
     "bad version": ("E0223", HEAD + "provides: {api: @v2}"),
     "wrong apiVersion": ("E0223", "apiVersion: @v2\n" + HEAD),
     "unknown kind": ("E0223", "kind: @Deployment\n" + HEAD),
@@ -202,6 +204,7 @@ REJECTED: dict[str, tuple[str, str]] = {
         "E0225",
         HEAD + "ports: [{name: dns, port: 53, protocol: udp}]\nhealth: {ready: {http: {port: @dns}}}",
     ),
+    "a caller twice": ("E0227", HEAD + "allow: [api, @api]"),
     "port name twice": ("E0227", HEAD + "ports: [{name: a, port: 1}, {name: @a, port: 2}]"),
     "port number twice": ("E0227", HEAD + "ports: [{name: a, port: 1}, {name: b, port: @1}]"),
     "published twice": (

@@ -57,6 +57,7 @@ placement:
   spread: [zone]
   max_per_node: 2
 needs: {db: ">=2,<3"}
+allow: [web, api]
 provides: {api: 2.30}
 backends: {swarm: {networks: [edge], n: 1, f: 1.5, b: true}}
 """
@@ -118,6 +119,7 @@ backends: {swarm: {networks: [edge], n: 1, f: 1.5, b: true}}
             max_per_node=2,
         ),
         needs={"db": ">=2,<3"},
+        allow=("api", "web"),
         provides={"api": "2.30"},
         backends={"swarm": {"networks": ["edge"], "n": 1, "f": 1.5, "b": True}},
     )
@@ -126,6 +128,11 @@ backends: {swarm: {networks: [edge], n: 1, f: 1.5, b: true}}
 def test_options_of_backends_are_plain_json_values(tmp_path: Path) -> None:
     options = service(HEAD + "backends: {swarm: {n: 1, f: 1.5, l: [2]}}", tmp_path).options("swarm")
     assert [type(v) for v in (options["n"], options["f"], options["l"], options["l"][0])] == [int, float, list, int]
+
+
+def test_nobody_may_call_is_something_else_than_not_managed(tmp_path: Path) -> None:
+    assert service(HEAD + "allow: []", tmp_path).allow == ()
+    assert service(HEAD, tmp_path).allow is None
 
 
 def test_instances_with_ports_drain_and_others_do_not(tmp_path: Path) -> None:
