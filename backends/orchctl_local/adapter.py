@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from orchctl.core.backend import Backend, Connection
-from orchctl.core.plan import Issue, NativeObject, Policy
-from orchctl.errors import ConfigError, UnsupportedFeature
-from orchctl_local import claims
+from orchctl.errors import ConfigError
 
 if TYPE_CHECKING:
     from orchctl.core.capability import Claim, Feature
     from orchctl.core.context import Context
+    from orchctl.core.plan import Issue, NativeObject
     from orchctl.core.service import Service
 
 # Methods import what they alone need: checking takes neither documents nor files, sockets and processes.
@@ -27,17 +26,21 @@ class LocalBackend(Backend):
     name: ClassVar[str] = "local"
 
     def capabilities(self) -> Mapping[Feature, Claim]:
-        return claims.CLAIMS
+        from orchctl_local.claims import CLAIMS
+
+        return CLAIMS
 
     def check(self, service: Service) -> Sequence[Issue]:
-        return claims.check(service)
+        from orchctl_local.claims import check
+
+        return check(service)
 
     def render(self, service: Service) -> Sequence[NativeObject]:
-        refusals = [(i.path, i.message) for i in self.check(service) if i.policy is Policy.REJECT]
-        if refusals:
-            raise UnsupportedFeature(service.name, self.name, refusals)
+        from orchctl.core.capability import refuse
+        from orchctl.core.plan import NativeObject
         from orchctl_local.translate import body_of, desired_of
 
+        refuse(service, self.name, self.check(service))
         body = body_of(desired_of(service))
         return [NativeObject(kind="service", name=f"{service.namespace}/{service.name}", body=body)]
 

@@ -73,6 +73,7 @@ CLAIMS: Mapping[Feature, Claim] = {
     Feature.ROLLOUT_BOTH: NATIVE,
     Feature.ROLLOUT_RECREATE: NATIVE,
     Feature.ROLLOUT_PAUSE: NATIVE,
+    Feature.ROLLOUT_UNDO: NATIVE,
     Feature.RESTART_ON_FAILURE: NATIVE,
     Feature.RESTART_NEVER: NATIVE,
     Feature.STOP_SIGNAL: NATIVE,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from orchctl.core.codec import canonical_json
 from orchctl.errors import ForeignObject, NotFound, StalePlan
-from orchctl_local import daemon
+from orchctl_local.daemon_lock import holder, is_running
 from orchctl_local.files import next_version, prune_empty, read_json, remove, state_lock, write_durable
 from orchctl_local.layout import FILES, TREES, Layout
 from orchctl_local.model import Desired, Status, desired_from, status_from
@@ -50,7 +49,7 @@ class Client:
     def status(self, namespace: str, name: str) -> Status | None:
         """What the keeper saw; what it saw under a supervisord that is dead has died with that."""
         status = status_from(read_json(self.layout.status_file(namespace, name)))
-        if status is not None and status.daemon != daemon.holder(self.layout):
+        if status is not None and status.daemon != holder(self.layout):
             status.forget_processes()
             status.replicas = [replica for replica in status.replicas if not replica.leaving]
         return status
@@ -70,9 +69,9 @@ class Client:
 
     def ensure_daemon(self) -> None:
         """Start supervisord where services are defined and it is dead; changes no definition."""
-        if any(self.layout.desired.glob("*/*.json")) and not daemon.is_running(self.layout):
+        if any(self.layout.desired.glob("*/*.json")) and not is_running(self.layout):
             with state_lock(self.layout):
-                daemon.ensure_running(self.layout)
+                _start(self.layout)
 
     def change(
         self,
@@ -87,7 +86,7 @@ class Client:
         with state_lock(self.layout):
             present = self._expected(namespace, name, expect)
             # First, so that a definition is never written that nobody acts on.
-            daemon.ensure_running(self.layout)
+            _start(self.layout)
             for digest, value in (secrets or {}).items():
                 write_durable(self.layout, self.layout.secret_file(namespace, name, digest), value)
             desired = replace(make(present), version=next_version(self.layout))
@@ -98,8 +97,8 @@ class Client:
         """Remove the definition if the version is still ``expect``; the keeper stops what runs."""
         with state_lock(self.layout):
             if self._expected(namespace, name, expect) is None:
-                raise NotFound(f"there is no service {name} in {namespace}")
-            daemon.ensure_running(self.layout)
+                raise NotFound(f"there is no service {name!r} in namespace {namespace!r}")
+            _start(self.layout)
             next_version(self.layout)
             path = self.layout.desired_file(namespace, name)
             path.unlink()
@@ -118,12 +117,14 @@ class Client:
 
     def close_if_empty(self) -> None:
         """Without services and without entries in the store nothing stays: no process, no file, no directory."""
+        from orchctl_local.daemon import stop
+
         if not self.layout.root.is_dir() or any(self.layout.desired.glob("*/*")):
             return
         with state_lock(self.layout):
             if any(self.layout.desired.glob("*/*")) or any(self.layout.root.glob("status/*/*.json")):
                 return
-            daemon.stop(self.layout)
+            stop(self.layout)
             if any(self.layout.store.iterdir()):
                 return
             for name in (*TREES, *FILES):
@@ -149,8 +150,17 @@ class Client:
         return self.layout.desired_file(namespace, name)
 
 
+def _start(layout: Layout) -> None:
+    """Nothing to do while it runs; the caller holds the state lock."""
+    from orchctl_local.daemon import ensure_running  # what only looks does not load how processes are started
+
+    ensure_running(layout)
+
+
 def _found(data: bytes) -> Found:
     """The version is the number of the last write and a digest, so that an edit by hand is noticed, too."""
+    import hashlib
+
     try:
         desired = desired_from(json.loads(data))
     except ValueError:

@@ -10,13 +10,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import orchctl
 from orchctl.errors import Unreachable
-from orchctl_local.files import is_locked, remove, try_lock
+from orchctl_local.daemon_lock import holder, is_running
+from orchctl_local.files import remove, try_lock
 from orchctl_local.layout import Layout
 from orchctl_local.supervisor_config import KEEPER, keep_script, launch_script, main_config
 
@@ -28,12 +28,6 @@ _LOCK_TRIES = 25
 _LOCK_DESCRIPTOR = 3
 # What a process gets from the environment of whoever ran orchctl first: never that caller's tokens.
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "USER", "LOGNAME", "SHELL")
-
-
-def is_running(layout: Layout) -> bool:
-    """Does a supervisord live for this context? Told by its lock, which the kernel drops with the process."""
-    with _lock_file(layout) as descriptor:
-        return descriptor >= 0 and is_locked(descriptor)
 
 
 def ensure_running(layout: Layout) -> None:
@@ -90,26 +84,6 @@ def _nudge(layout: Layout) -> None:
             client.connect(f"{through}/supervisor.sock")
     finally:
         os.close(directory)
-
-
-def holder(layout: Layout) -> int:
-    """Process id of the living supervisord, 0 when there is none."""
-    with _lock_file(layout) as descriptor:
-        return int(os.read(descriptor, 20) or b"0") if descriptor >= 0 and is_locked(descriptor) else 0
-
-
-@contextlib.contextmanager
-def _lock_file(layout: Layout) -> Iterator[int]:
-    """The opened lock file, -1 when there is none."""
-    try:
-        descriptor = os.open(layout.daemon_lock, os.O_RDWR)
-    except FileNotFoundError:
-        yield -1
-        return
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def main() -> None:

@@ -23,14 +23,18 @@ _LOCK_POLL_S = 0.02
 def make_root(layout: Layout) -> None:
     """Create the context's directory, readable by its owner only; UsageError when another user could write into it."""
     layout.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    found = layout.root.stat()
-    if found.st_uid != os.getuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    if not is_private(layout.root.stat()):
         raise UsageError(
             f"{layout.root} belongs to another user or can be written by others",
             hint="give the context a state_dir that only you can write",
         )
     for name in ("desired", "store", "tmp", "programs"):
         (layout.root / name).mkdir(exist_ok=True, mode=0o700)
+
+
+def is_private(found: os.stat_result) -> bool:
+    """Ours, and nobody else may write there?"""
+    return found.st_uid == os.getuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def write_durable(layout: Layout, path: Path, data: bytes) -> None:

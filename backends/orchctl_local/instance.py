@@ -119,6 +119,14 @@ def command_of(service: Service, environment: Mapping[str, str]) -> list[str]:
     return expand([str(word) for word in words], environment)
 
 
+def launched_ms(home: Path) -> int | None:
+    """When the command of this directory began, in milliseconds of this boot's monotonic clock; None = not yet."""
+    try:
+        return int((home / "launched").read_text())
+    except (OSError, ValueError):
+        return None
+
+
 def end_of(home: Path, *, unknown: str = "") -> Problem | None:
     """Why the process of this directory ended; None = exit code 0."""
     try:

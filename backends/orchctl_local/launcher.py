@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+import time
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 _PR_SET_PDEATHSIG = 1
@@ -27,12 +28,13 @@ def die_with_parent(parent: int) -> None:
 
 
 def main(directory: str) -> None:
-    """Replace this process by the command in ``directory``/launch.json; a failure is noted beside it."""
+    """Replace this process by the command in ``directory``/launch.json; its beginning or its failure is noted there."""
     with open("daemon.lock") as file:
         die_with_parent(int(file.read()))
     with open(os.path.join(directory, "launch.json")) as file:
         launch = json.load(file)
     failed = os.path.abspath(os.path.join(directory, "launch-failed.json"))
+    launched = os.path.abspath(os.path.join(directory, "launched"))
     # Python ignores SIGPIPE and exec keeps that; supervisor's stdin pipe would never end.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -41,6 +43,8 @@ def main(directory: str) -> None:
         os.chdir(launch["directory"])
     except OSError as error:
         give_up(failed, f"working directory {launch['directory']}: {error.strerror}", NOT_EXECUTABLE)
+    with open(launched, "w") as file:
+        file.write(str(time.monotonic_ns() // 1_000_000))
     os.umask(0o022)
     try:
         os.execvpe(command[0], command, launch["environment"])

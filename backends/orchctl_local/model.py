@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -123,5 +122,7 @@ def status_from(plain: object) -> Status | None:
 
 def secret_digest(ref: SecretRef) -> str:
     """The file name of a provider secret's value; another version is another file."""
+    import hashlib  # loads OpenSSL, which takes longer than all of this file
+
     text = "\0".join((ref.source, ref.name, ref.key, ref.version))
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from orchctl.core.rollout import FailureKind, Problem
 from orchctl.core.service import Probe, Restart, Service
-from orchctl_local.instance import CannotStart, choose_ports, end_of, prepare, refuse_too_large, resume
+from orchctl_local.instance import CannotStart, choose_ports, end_of, launched_ms, prepare, refuse_too_large, resume
 from orchctl_local.layout import Layout
 from orchctl_local.model import Replica, Step
 from orchctl_local.probes import Check
@@ -24,7 +24,7 @@ LAST_BACKOFF_MS = 10_000
 SETTLED_MS = 600_000
 """Ready for this long, a replica's earlier exits are forgotten (Kubernetes resets its back-off then, too)."""
 RUNNING_IS_READY_MS = 300
-"""Without a readiness check a process is ready when it has run for this long."""
+"""Without a readiness check a process is ready when its command has run for this long."""
 LAUNCH_MS = 5_000
 """A program that supervisord has not shown after this long was lost."""
 
@@ -160,7 +160,6 @@ class Runner:
 
     def _judge(self, now: int) -> None:
         state = self.state
-        ready = now - state.started_ms >= RUNNING_IS_READY_MS
         late = now - state.started_ms >= self.service.health.start_deadline_ms
         if check := self.ready_check:
             check.advance(now, self.pool)
@@ -170,6 +169,8 @@ class Runner:
             if late and not ready and not state.was_ready:
                 state.problem = Problem(kind=FailureKind.UNHEALTHY, message=check.message or "never ready")
                 state.log_id = ""
+        else:
+            ready = state.ready or self._has_run(now)
         if live := self.live_check:
             live.advance(now, self.pool)
             dead = live.good is False or (live.good is None and late and live.failures >= live.probe.failures)
@@ -186,6 +187,12 @@ class Runner:
         state.ready = ready
         if ready and state.exits and now - state.ready_ms >= SETTLED_MS:
             state.exits = 0
+
+    def _has_run(self, now: int) -> bool:
+        """Long enough to be ready. Counted from the command, not from the start: on a busy machine the launcher before
+        it takes longer than that (load 6 on two cores, 2026-11), and a deploy was done while nothing ran yet."""
+        began = launched_ms(self.home)
+        return began is not None and now - began >= RUNNING_IS_READY_MS
 
     def _ended(self, now: int, problem: Problem | None) -> None:
         state = self.state

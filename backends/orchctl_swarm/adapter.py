@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from orchctl.core.backend import Backend, Connection, Fence, Reader, Writer
-from orchctl.core.capability import Claim, Feature
+from orchctl.core.capability import Claim, Feature, refuse
 from orchctl.core.context import Context
 from orchctl.core.document import NOT_TEMPLATE
-from orchctl.core.plan import Issue, NativeObject, Policy
+from orchctl.core.plan import Issue, NativeObject
 from orchctl.core.service import Service
 from orchctl.core.store import Store
-from orchctl.errors import UnsupportedFeature
 from orchctl_swarm import claims, normalise, translate
 from orchctl_swarm.client import READ_S, Reading
 from orchctl_swarm.reader import SwarmReader
 from orchctl_swarm.store import ConfigStore
 from orchctl_swarm.target import resolve
 from orchctl_swarm.writer import SwarmWriter
+
+if TYPE_CHECKING:
+    from orchctl.core.check import Check
 
 _NATIVE = "backends.swarm.native"
 
@@ -34,9 +36,7 @@ class SwarmBackend(Backend):
         return claims.issues(service)
 
     def render(self, service: Service) -> Sequence[NativeObject]:
-        refused = [(i.path, i.message) for i in self.check(service) if i.policy is Policy.REJECT]
-        if refused:
-            raise UnsupportedFeature(service.name, self.name, refused)
+        refuse(service, self.name, self.check(service))
         return translate.render(service)
 
     def project(self, service: Service) -> Mapping[str, Any]:
@@ -71,6 +71,11 @@ class SwarmConnection(Connection):
 
     def set_patience(self, seconds: float) -> None:
         self._reading.patience_s = min(READ_S, seconds)
+
+    def checks(self, namespace: str) -> Iterator[Check]:  # noqa: ARG002 - the same for all
+        from orchctl_swarm.checks import checks  # with ssl, which offline verbs do without
+
+        return checks(self._reading)
 
     def close(self) -> None:
         self._reading.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from orchctl.core.capability import NATIVE, Claim, Feature, Support, issues_for
+from orchctl.core.capability import NATIVE, Claim, Feature, emulated, issues_for, unsupported, warned
 from orchctl.core.diff import join
 from orchctl.core.plan import Issue, Policy
 from orchctl.core.service import Expose, ProbeKind, Protocol, Service
@@ -19,18 +19,6 @@ ENGINE_DRAIN_MS = 2_000  # the engine waits so long between unlisting a task and
 LARGEST_CONFIG = 1_024_000  # bytes; the engine refuses this many and more
 _CONSTRAINT_KEY = re.compile(r"(?i)[a-z_][a-z0-9\-_.]+")
 _CONSTRAINT_VALUE = re.compile(r"(?i)[a-z0-9:\-_\s.*()?+\[\]\\^$|/]+")
-
-
-def _unsupported(reason: str) -> Claim:
-    return Claim(Support.UNSUPPORTED, reason)
-
-
-def _warned(reason: str) -> Claim:
-    return Claim(Support.WARNED, reason)
-
-
-def _emulated(reason: str) -> Claim:
-    return Claim(Support.EMULATED, reason)
 
 
 _NATIVE = (
@@ -64,6 +52,7 @@ _NATIVE = (
     Feature.HEALTH_EXEC,
     Feature.ROLLOUT_SURGE,
     Feature.ROLLOUT_UNAVAILABLE,
+    Feature.ROLLOUT_UNDO,
     Feature.RESTART_ON_FAILURE,
     Feature.RESTART_NEVER,
     Feature.STOP_SIGNAL,
@@ -78,46 +67,44 @@ _NATIVE = (
 
 CLAIMS: Mapping[Feature, Claim] = {
     **dict.fromkeys(_NATIVE, NATIVE),
-    Feature.PROCESS: _unsupported("Swarm runs container images only; set image"),
-    Feature.AUTOSCALE_CPU: _warned("Swarm does not follow CPU use; something else must change the count"),
-    Feature.PORT_EXTERNAL: _emulated(
+    Feature.PROCESS: unsupported("Swarm runs container images only; set image"),
+    Feature.AUTOSCALE_CPU: warned("Swarm does not follow CPU use; something else must change the count"),
+    Feature.PORT_EXTERNAL: emulated(
         "published on every node through the ingress network; the load balancer in front of the nodes is yours"
     ),
-    Feature.ENV_SECRET: _unsupported(
+    Feature.ENV_SECRET: unsupported(
         "Swarm gives secrets to containers as files only; put it under files and let the program read that"
     ),
-    Feature.VOLUME_SIZE: _warned("the size of a named volume is not enforced by Swarm"),
-    Feature.HEALTH_READY: _emulated(
+    Feature.VOLUME_SIZE: warned("the size of a named volume is not enforced by Swarm"),
+    Feature.HEALTH_READY: emulated(
         "Swarm has one health check: an instance that becomes unready later is stopped and replaced"
     ),
-    Feature.HEALTH_BOTH: _warned(
+    Feature.HEALTH_BOTH: warned(
         "Swarm has one health check: ready is used, live is not; an instance that is unready is replaced"
     ),
-    Feature.HEALTH_HTTP: _emulated(
+    Feature.HEALTH_HTTP: emulated(
         "checked inside the container with wget or curl, one of which the image must have; "
         "backends.swarm.health_command replaces the command"
     ),
-    Feature.HEALTH_TCP: _emulated(
+    Feature.HEALTH_TCP: emulated(
         "checked inside the container with nc, which the image must have; "
         "backends.swarm.health_command replaces the command"
     ),
-    Feature.HEALTH_GRPC: _unsupported("Swarm cannot check gRPC; set backends.swarm.health_command"),
-    Feature.ROLLOUT_BOTH: _warned(
+    Feature.HEALTH_GRPC: unsupported("Swarm cannot check gRPC; set backends.swarm.health_command"),
+    Feature.ROLLOUT_BOTH: warned(
         "Swarm starts the new task first or stops the old one first, not both: max_surge is used, "
         "max_unavailable is not"
     ),
-    Feature.ROLLOUT_RECREATE: _warned(
+    Feature.ROLLOUT_RECREATE: warned(
         "all replicas are replaced at the same time, each stopped before its own successor starts; "
         "a slow stop of one does not hold back the others"
     ),
-    Feature.ROLLOUT_PAUSE: _emulated(
+    Feature.ROLLOUT_PAUSE: emulated(
         "no further replica is begun, but Swarm may finish those under way, new before old"
     ),
-    Feature.STOP_DRAIN: _warned(
-        "Swarm stops an instance 2s after taking it out of discovery, whatever stop.drain says"
-    ),
-    Feature.PLACEMENT_IN_SEVERAL: _unsupported("a Swarm constraint compares with one value; label the nodes for it"),
-    Feature.PLACEMENT_EXISTS: _unsupported("a Swarm constraint compares values; require a value of the label"),
+    Feature.STOP_DRAIN: warned("Swarm stops an instance 2s after taking it out of discovery, whatever stop.drain says"),
+    Feature.PLACEMENT_IN_SEVERAL: unsupported("a Swarm constraint compares with one value; label the nodes for it"),
+    Feature.PLACEMENT_EXISTS: unsupported("a Swarm constraint compares values; require a value of the label"),
 }
 
 
@@ -210,6 +197,13 @@ def _rollout(service: Service) -> Iterator[Issue]:
 
 
 def _placement(service: Service) -> Iterator[Issue]:
+    if service.placement.max_per_node and starts_first(service):
+        yield Issue(
+            path="placement.max_per_node",
+            policy=Policy.WARN,
+            message="old instances count until they have ended, so an update needs a node with room for one more: where "
+            "every node has its number, set rollout.max_surge to 0 and max_unavailable to 1",
+        )
     for requirement in service.placement.require:
         path = join("placement.require", requirement.key)
         if not _CONSTRAINT_KEY.fullmatch(node_label(requirement.key)):

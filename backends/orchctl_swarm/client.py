@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from orchctl.core.sdk import need
-from orchctl.errors import OrchctlError, OutcomeUnknown, Unreachable, UsageError
+from orchctl.errors import OutcomeUnknown, Unreachable, UsageError
 from orchctl_swarm.failures import from_answer, from_transport
 from orchctl_swarm.target import Target
 
@@ -36,6 +36,7 @@ class Reading:
         docker = need("docker", extra="swarm")
         self.where = target.words
         self.patience_s = READ_S
+        self.client_certificate = target.cert[0] if target.cert else ""
         try:
             tls = docker.tls.TLSConfig(client_cert=target.cert, verify=target.verify) if target.tls else False
             # A fixed version: the SDK would otherwise ask for it before our time-outs and CA are in place.
@@ -54,6 +55,16 @@ class Reading:
         """Parsed answer; Unreachable when it is not what an engine answers there."""
         response = self.answer("GET", path, _query(filters, query), stream=True, read_s=self.patience_s)
         return self._parsed(response, path, list if path in _LISTS else dict)
+
+    def peer_certificate(self) -> Mapping[str, Any]:
+        """The engine's, as ``ssl.SSLSocket.getpeercert`` has it; {} without TLS, or when it closes after each answer."""
+        response = self.answer("GET", "/version", {}, stream=True, read_s=self.patience_s)
+        try:
+            # The connection is the response's as long as nothing of the answer has been read.
+            look = getattr(getattr(response.raw.connection, "sock", None), "getpeercert", None)
+            return (look() or {}) if look else {}
+        finally:
+            response.close()
 
     def _parsed(self, response: Any, path: str, kind: type) -> Any:
         """Read with a bound and checked: what is at the other end may be a proxy's error page, or anything."""
@@ -167,14 +178,6 @@ class Writing:
     def delete(self, path: str) -> None:
         self._check()
         self._reading.answer("DELETE", path, {}, read_s=WRITE_S)
-
-
-def attempt(action: Callable[[], Any], *accepted: type[OrchctlError]) -> Any:
-    """The result of ``action``, None when it raised one of ``accepted``."""
-    try:
-        return action()
-    except accepted:
-        return None
 
 
 def _query(filters: Filters | None, query: Mapping[str, str]) -> dict[str, str]:

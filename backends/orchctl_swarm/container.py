@@ -25,7 +25,7 @@ def container_spec(service: Service, digests: Mapping[str, str]) -> dict[str, An
         "Labels": owner_labels(service.namespace, service.name) | {TEMPLATE: template_hash(service, "swarm")},
         "Command": expand(service.command, variables),
         "Args": expand(service.args, variables),
-        "Env": [f"{k}={v}" for k, v in sorted(variables.items())],
+        "Env": [_literal(f"{k}={v}") for k, v in sorted(variables.items())],
         "Dir": service.working_dir,
         "User": service.user,
         "Healthcheck": healthcheck(service, variables),
@@ -38,6 +38,12 @@ def container_spec(service: Service, digests: Mapping[str, str]) -> dict[str, An
         "Init": options_of(service).init,
         "StopGracePeriod": service.stop.grace_ms * NS_PER_MS,
     }
+
+
+def _literal(text: str) -> str:
+    """The agent expands Go templates in variables and in sources of mounts (swarmkit, template.ExpandContainerSpec); a spec
+    means what it says, on every backend."""
+    return text.replace("{{", '{{"{{"}}')
 
 
 def image(service: Service) -> str:
@@ -94,7 +100,7 @@ def _mount(service: Service, target: str, volume: Volume) -> dict[str, Any]:
         if volume.size_bytes:
             mount["TmpfsOptions"] = {"SizeBytes": volume.size_bytes}
     elif volume.kind is VolumeKind.HOST:
-        mount |= {"Type": "bind", "Source": volume.name}
+        mount |= {"Type": "bind", "Source": _literal(volume.name)}
     else:
         mount |= {"Type": "volume", "Source": volume_name(service.namespace, volume.name)}
     return mount | ({"ReadOnly": True} if volume.read_only else {})

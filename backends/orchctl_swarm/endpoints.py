@@ -8,12 +8,13 @@ least every second, and whose requests take less than one, never meets a stopped
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from orchctl.core.endpoint import Endpoint
 from orchctl.core.rollout import InstanceState
 from orchctl.core.service import Expose, Port, Protocol, Service
-from orchctl_swarm.names import network_name
+from orchctl_swarm.names import network_name, service_name
 from orchctl_swarm.normalise import read_intent
 from orchctl_swarm.progress import instance_state, template_of
 
@@ -31,7 +32,8 @@ def endpoints(name: str, service: Json, tasks: Sequence[Json], nodes: Sequence[J
     found: list[Endpoint] = []
     for task in sorted(alive, key=lambda t: (t.get("Slot") or 0, str(t.get("CreatedAt", "")))):
         found += _of_task(name, spec, task, by_id.get(task.get("NodeID", ""), {}))
-    return found + _of_ingress(name, spec, service, nodes, ready=bool(alive))
+    found += _of_ingress(name, spec, service, nodes, ready=bool(alive))
+    return [replace(e, dns_name=service_name(spec.namespace, name)) for e in found]
 
 
 def _of_task(name: str, spec: Service, task: Json, node: Json) -> Iterable[Endpoint]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING
 
+from orchctl.core.transport import causes, certificate_refused, client_certificate_refused, never_connected, reason
 from orchctl.errors import (
     AlreadyExists,
     AuthRefused,
@@ -61,59 +61,15 @@ def from_transport(error: requests.exceptions.RequestException, *, where: str, w
     """The error that a broken connection means; a write that may have arrived is OutcomeUnknown."""
     import requests.exceptions as kinds
 
-    cause = _deepest(error)
-    text = f"{where}: {_short(cause)}"
-    if isinstance(cause, PermissionError):
+    text = f"{where}: {reason(error)}"
+    if isinstance(causes(error)[-1], PermissionError):
         return AuthRefused(text, hint="this user may not open the socket; is it in the group docker?")
-    if _client_certificate_refused(str(error)):
+    if client_certificate_refused(error):
         return AuthRefused(f"{where}: the engine refused our client certificate", hint="check tls.cert and tls.key")
-    if isinstance(error, kinds.SSLError):
+    if isinstance(error, kinds.SSLError) and (not write or certificate_refused(error)):
         return Unreachable(text, hint="is tls.ca the authority that signed this engine's certificate?")
-    if isinstance(error, kinds.ConnectTimeout) or _never_connected(error, cause):
+    if never_connected(error):
         return Unreachable(text, hint="is the engine running, and is this its address?")
     if write:
         return OutcomeUnknown(f"{text} (the request may have been carried out)", hint="run the command again")
     return Unreachable(text)
-
-
-def _deepest(error: BaseException) -> BaseException:
-    """The reason inside the reasons: requests wraps urllib3, which wraps the socket's own error."""
-    seen: set[int] = set()
-    while id(error) not in seen:
-        seen.add(id(error))
-        inner = getattr(error, "reason", None)
-        candidates = [inner, *error.args, error.__cause__, error.__context__]
-        nested = next((c for c in candidates if isinstance(c, BaseException) and id(c) not in seen), None)
-        if nested is None:
-            break
-        error = nested
-    return error
-
-
-def _never_connected(error: BaseException, cause: BaseException) -> bool:
-    if isinstance(cause, (FileNotFoundError, ConnectionRefusedError)):
-        return True
-    if isinstance(cause, OSError) and cause.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH):
-        return True
-    names = {type(e).__name__ for e in (cause, *_chain(error))}
-    return bool(names & {"NewConnectionError", "NameResolutionError", "gaierror", "ConnectTimeoutError"})
-
-
-def _chain(error: BaseException) -> list[BaseException]:
-    found: list[BaseException] = []
-    current: BaseException | None = error
-    while current is not None and current not in found:
-        found.append(current)
-        inner = [current.__cause__, current.__context__, getattr(current, "reason", None), *current.args]
-        current = next((c for c in inner if isinstance(c, BaseException) and c not in found), None)
-    return found
-
-
-def _client_certificate_refused(text: str) -> bool:
-    lowered = text.lower()
-    return "alert" in lowered and "certificate" in lowered and "unknown ca" not in lowered
-
-
-def _short(error: BaseException) -> str:
-    text = str(error.strerror if isinstance(error, OSError) and error.strerror else error)
-    return text[:200] or type(error).__name__

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
-from orchctl.core.endpoint import LogLine
+from orchctl.core.endpoint import LogLine, not_read
 from orchctl_swarm.client import Reading
 from orchctl_swarm.failures import from_transport
 
 _HEADER = 8
-_STREAMS = {1: "stdout", 2: "stderr"}
+_ENGINE = "engine"
+_STREAMS = {0: "stdout", 1: "stdout", 2: "stderr", 3: _ENGINE}
 LONGEST_LINE = 64 * 1024
 _MOST_BYTES = 32 * 2**20  # of a read that does not follow: sorted in memory
 _TASK = re.compile(r"com\.docker\.swarm\.task\.id=(\w+)")
@@ -30,13 +33,32 @@ def read(reading: Reading, path: str, instance: str, *, tail: int, since_ms: int
     if follow:
         return _closing(chosen, response)
     with response:
-        everything = sorted(chosen, key=lambda line: line.at_ms)
-    return iter(everything[-tail:] if tail else everything)
+        kept, told = _newest(chosen)
+    kept.sort(key=lambda line: line.at_ms)
+    return iter([*(kept[-tail:] if tail else kept), *told])
+
+
+def _newest(lines: Iterable[LogLine]) -> tuple[list[LogLine], list[LogLine]]:
+    """What came last and fits in _MOST_BYTES; and what the engine itself says, which is the end of the story: it could not
+    read a node."""
+    kept: deque[LogLine] = deque()
+    told: list[LogLine] = []
+    size = 0
+    for line in lines:
+        if line.stream == _ENGINE:
+            told.append(replace(line, stream="stderr"))
+            continue
+        kept.append(line)
+        size += len(line.text)
+        while size > _MOST_BYTES:
+            size -= len(kept.popleft().text)
+    return list(kept), told
 
 
 def _closing(lines: Iterator[LogLine], response: Any) -> Iterator[LogLine]:
     with response:
-        yield from lines
+        for line in lines:
+            yield replace(line, stream="stderr") if line.stream == _ENGINE else line
 
 
 def _chunks(reading: Reading, response: Any) -> Iterator[bytes]:
@@ -49,31 +71,33 @@ def _chunks(reading: Reading, response: Any) -> Iterator[bytes]:
 
 
 def frames(chunks: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
-    """(stream, payload) of every frame: one byte stream, three of nothing, four of length, payload.
+    """(stream, payload) of every frame: one byte stream, three of nothing, four of length, payload. Stream 3 is the
+    engine's own word.
 
-    A stream byte that is none means a terminal's raw output: passed through.
+    A first byte that is no stream means a terminal's raw output: passed through.
     """
-    buffer = bytearray()
+    buffer, is_raw = bytearray(), False
     for chunk in chunks:
         buffer += chunk
         while len(buffer) >= _HEADER:
-            if buffer[0] > 2 or buffer[1:4] != b"\0\0\0":
+            is_raw = is_raw or buffer[0] not in _STREAMS or buffer[1:4] != b"\0\0\0"
+            if is_raw:
                 yield "stdout", bytes(buffer)
                 buffer.clear()
                 break
             size = int.from_bytes(buffer[4:_HEADER], "big")
             if len(buffer) < _HEADER + size:
                 break
-            yield _STREAMS.get(buffer[0], "stdout"), bytes(buffer[_HEADER : _HEADER + size])
+            yield _STREAMS[buffer[0]], bytes(buffer[_HEADER : _HEADER + size])
             del buffer[: _HEADER + size]
+    if buffer and (is_raw or buffer[0] not in _STREAMS):
+        yield "stdout", bytes(buffer)
 
 
 def split_lines(found: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, str]]:
     """Whole lines per stream, at most LONGEST_LINE long; what has no line end comes last."""
     rest: dict[str, bytes] = {}
-    taken = 0
     for stream, payload in found:
-        taken += len(payload)
         *lines, rest[stream] = (rest.get(stream, b"") + payload)[-_MOST_BYTES:].split(b"\n")
         for line in lines:
             yield stream, _text(line)
@@ -88,6 +112,8 @@ def _text(line: bytes) -> str:
 
 def parse_line(stream: str, line: str, instance: str) -> LogLine:
     """``TIME [DETAILS] TEXT``; details name the task and are there when no instance was asked for."""
+    if stream == _ENGINE:
+        return replace(not_read(line, instance), stream=_ENGINE)
     stamp, _, rest = line.partition(" ")
     if not instance:
         details, _, rest = rest.partition(" ")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from orchctl.core.codec import from_plain
-from orchctl.core.document import Document, document_of
+from orchctl.core.document import Document, document_of, put
 from orchctl.core.service import Service
 from orchctl.core.units import format_bytes, format_cpu, format_duration
 from orchctl_swarm.container import NS_PER_MS
@@ -30,7 +30,7 @@ def document(spec: Mapping[str, Any], network_names: Mapping[str, str]) -> Docum
     service, digests, sized = read_intent(spec)
     result = document_of(service.sized(replicas_of(spec)))
     for name in (n for n, value in service.env.items() if value == ""):
-        _put(result, ("env", name), "")  # an empty variable says something, although documents leave out what is empty
+        put(result, ("env", name), "")  # an empty variable says something, although documents leave out what is empty
     for path, digest in digests.items():
         result["files"][path]["content"] = digest
     wanted = canonical(service_spec(service.sized(sized), digests), {})
@@ -152,21 +152,10 @@ _WORDS: dict[Path, tuple[Path, Callable[[Any], Any]]] = {
 def _show(result: Document, path: Path, value: Any) -> None:
     if path in _WORDS:
         words, convert = _WORDS[path]
-        _put(result, words, None if value is None else convert(value))
+        put(result, words, None if value is None else convert(value))
     elif path[:3] == (*_CONTAINER, "Env"):
-        _put(result, ("env", path[3]), value)
+        put(result, ("env", path[3]), value)
     elif path[0] == "Labels":
-        _put(result, ("labels", path[1]), value)
+        put(result, ("labels", path[1]), value)
     else:
-        _put(result, ("backends", "swarm", "native", ".".join(path)), "(removed)" if value is None else value)
-
-
-def _put(result: Document, path: Path, value: Any) -> None:
-    """Set, or remove when ``value`` is None."""
-    target: Any = result
-    for key in path[:-1]:
-        target = target.setdefault(key, {})
-    if value is None:
-        target.pop(path[-1], None)
-    else:
-        target[path[-1]] = value
+        put(result, ("backends", "swarm", "native", ".".join(path)), "(removed)" if value is None else value)

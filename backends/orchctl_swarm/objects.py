@@ -10,9 +10,9 @@ from typing import Any
 
 from orchctl.core.backend import Secrets
 from orchctl.core.service import SecretRef, Service
-from orchctl.errors import AlreadyExists, Conflict, NotFound, OrchctlError, StalePlan
+from orchctl.errors import AlreadyExists, Conflict, NotFound, OrchctlError, StalePlan, attempt
 from orchctl_swarm import translate
-from orchctl_swarm.client import Reading, Writing, attempt
+from orchctl_swarm.client import Reading, Writing
 from orchctl_swarm.names import NAME, NAMESPACE, config_name, digests_of, is_ours, network_name, secret_name
 
 Json = dict[str, Any]

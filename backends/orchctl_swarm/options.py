@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchctl.core.plan import Issue, Policy
+from orchctl.core import options
+from orchctl.core.options import Check, flag, is_words, one_of, read_options
+from orchctl.core.plan import Issue
 from orchctl.core.service import Service
+from orchctl_swarm.names import is_reserved
 
 RESOLVE = ("always", "never")
 MODES = ("vip", "dnsrr")
@@ -29,50 +32,65 @@ class Options:
 
 
 def options_of(service: Service) -> Options:
-    """Read what ``check_options`` found to be right."""
-    given = dict(service.options("swarm"))
-    for name in ("networks", "health_command"):
-        if isinstance(given.get(name), (list, tuple)):
-            given[name] = tuple(given[name])
-    return Options(**given)
+    return read_options(service, "swarm", Options)
 
 
 def check_options(service: Service) -> Iterator[Issue]:
     """A REJECT for every option that is unknown or not of its type."""
-    for name, value in service.options("swarm").items():
-        problem = _problem(name, value)
-        if problem:
-            yield Issue(path=f"backends.swarm.{name}", policy=Policy.REJECT, message=problem)
+    return options.check_options(service, "swarm", "Swarm", _CHECKS)
 
 
-def _problem(name: str, value: Any) -> str:
-    if name == "networks":
-        return "" if _is_words(value) else "must be a list of network names"
-    if name == "init":
-        return "" if isinstance(value, bool) else "must be true or false"
-    if name == "resolve_image":
-        return "" if value in RESOLVE else f"must be one of {', '.join(RESOLVE)}"
-    if name == "endpoint_mode":
-        return "" if value in MODES else f"must be one of {', '.join(MODES)}"
-    if name == "health_command":
-        good = bool(value) and (isinstance(value, str) or _is_words(value))
-        return "" if good else "must be a command: a list of words, or one text for the shell"
-    if name == "patch":
-        return _patch_problem(value)
-    known = ", ".join(Options.__dataclass_fields__)
-    return f"unknown option; Swarm knows {known}"
+def _networks(value: Any) -> str:
+    return "" if is_words(value) else "must be a list of network names"
 
 
-def _is_words(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) and all(isinstance(v, str) and v for v in value)
+def _command(value: Any) -> str:
+    good = bool(value) and (isinstance(value, str) or is_words(value))
+    return "" if good else "must be a command: a list of words, or one text for the shell"
 
 
 # Identity and count are orchctl's own: a patch to them would break ownership, conflict detection and scale.
 _GUARDED = ("Name", "Mode")
+_KEPT = (
+    ("Labels",),
+    ("UpdateConfig",),
+    ("TaskTemplate",),
+    ("TaskTemplate", "ContainerSpec"),
+    ("TaskTemplate", "ContainerSpec", "Labels"),
+)
+"""Mappings that have to stay, whatever becomes of their keys."""
 
 
-def _patch_problem(value: Any) -> str:
+def _patch(value: Any) -> str:
     if not isinstance(value, Mapping):
         return "must be a mapping: a JSON merge patch on the ServiceSpec"
     touched = [name for name in _GUARDED if name in value]
+    for path in _KEPT:
+        found = _at(value, path)
+        if found is not None and not isinstance(found, Mapping):
+            touched.append(".".join(path))
+        elif path[-1] == "Labels":
+            touched += [f"{'.'.join(path)}.{key}" for key in found or () if is_reserved(str(key))]
     return f"may not change {', '.join(touched)}" if touched else ""
+
+
+def _at(value: Any, path: Sequence[str]) -> Any:
+    """What the patch puts at ``path``, _REMOVED where it removes it; None where it says nothing of it."""
+    for key in path:
+        if not isinstance(value, Mapping) or key not in value:
+            return None
+        value = _REMOVED if value[key] is None else value[key]
+    return value
+
+
+_REMOVED = object()
+
+
+_CHECKS: Mapping[str, Check] = {
+    "networks": _networks,
+    "init": flag,
+    "resolve_image": one_of(*RESOLVE),
+    "health_command": _command,
+    "endpoint_mode": one_of(*MODES),
+    "patch": _patch,
+}

@@ -17,13 +17,16 @@ _TEXTS: tuple[tuple[str, FailureKind], ...] = (
         r"no such image|pull access denied|manifest unknown|manifest for .* not found|repository does not exist|unauthorized:",
         FailureKind.IMAGE,
     ),
-    (r"oom|out of memory", FailureKind.OUT_OF_MEMORY),
+    (r"\boom\b|oomkilled|out of memory", FailureKind.OUT_OF_MEMORY),
     (
         r"executable file not found|invalid mount|oci runtime|starting container failed|secret|config|network .* not found",
         FailureKind.CONFIG,
     ),
 )
-_TRANSIENT = re.compile(r"time-?out|TLS handshake|connection reset|EOF|too many requests|50[0234]", re.IGNORECASE)
+# Not the digits of a registry's port, and not the letters of an image's name.
+_TRANSIENT = re.compile(
+    r"time-?out|TLS handshake|connection reset|(?-i:\bEOF\b)|too many requests|(?<!:)\b50[0234]\b", re.IGNORECASE
+)
 _EXIT_CODE = re.compile(r"non-zero exit \((\d+)\)")
 _KILLED = 137
 

@@ -37,7 +37,13 @@ class SwarmReader(Reader):
         self._nodes_at = float("-inf")
 
     def live(self, namespace: str, names: Sequence[str] = ()) -> Mapping[str, Live]:
+        return self._lives(namespace, self.services(namespace, names))
+
+    def look(self, namespace: str, names: Sequence[str] = ()) -> tuple[Mapping[str, Live], Mapping[str, Progress]]:
         found = self.services(namespace, names)
+        return self._lives(namespace, found), self._progresses(namespace, found)
+
+    def _lives(self, namespace: str, found: Mapping[str, Json]) -> dict[str, Live]:
         joined = {n["Target"] for s in found.values() for n in s["Spec"]["TaskTemplate"].get("Networks") or ()}
         if joined - set(self._networks):
             listed = self._reading.get("/networks", filters={"scope": ["swarm"]})
@@ -72,7 +78,9 @@ class SwarmReader(Reader):
         )
 
     def progress(self, namespace: str, names: Sequence[str] = ()) -> Mapping[str, Progress]:
-        services = self.services(namespace, names)
+        return self._progresses(namespace, self.services(namespace, names))
+
+    def _progresses(self, namespace: str, services: Mapping[str, Json]) -> dict[str, Progress]:
         tasks: dict[str, list[Json]] = defaultdict(list)
         for task in self._tasks([f"{STACK}={namespace}"]) if services else ():
             tasks[task["ServiceID"]].append(task)

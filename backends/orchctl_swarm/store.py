@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchctl.core.store import Entry, Store
-from orchctl.errors import AlreadyExists, NotFound, OutcomeUnknown, StalePlan, Unreachable
-from orchctl_swarm.client import Reading, Writing, attempt
+from orchctl.errors import AlreadyExists, NotFound, OutcomeUnknown, StalePlan, Unreachable, attempt
+from orchctl_swarm.client import Reading, Writing
 from orchctl_swarm.names import MANAGED_BY, OURS, store_name
 
 KEY = OURS + "key"

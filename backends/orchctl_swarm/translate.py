@@ -9,6 +9,7 @@ from typing import Any
 
 from orchctl.core.codec import canonical_json, to_plain
 from orchctl.core.document import drop_empty
+from orchctl.core.patch import merge_patch
 from orchctl.core.plan import NativeObject
 from orchctl.core.service import (
     Amount,
@@ -197,19 +198,6 @@ def node_label(key: str) -> str:
 def _constraints(requirement: Requirement) -> list[str]:
     sign = "==" if requirement.op is Operator.IN else "!="
     return [f"{node_label(requirement.key)}{sign}{value}" for value in requirement.values]
-
-
-def merge_patch(target: Any, patch: Any) -> Any:
-    """RFC 7396: mappings merge, ``null`` removes, everything else replaces."""
-    if not isinstance(patch, Mapping):
-        return patch
-    result = dict(target) if isinstance(target, Mapping) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = merge_patch(result.get(key), value)
-    return result
 
 
 def _named(kind: str, body: dict[str, Any]) -> NativeObject:

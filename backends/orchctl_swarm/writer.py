@@ -11,9 +11,9 @@ from orchctl.core.document import template_hash
 from orchctl.core.plan import Plan
 from orchctl.core.rollout import Handle
 from orchctl.core.service import Service
-from orchctl.errors import AlreadyExists, ForeignObject, NotFound, StalePlan, UsageError
+from orchctl.errors import AlreadyExists, ForeignObject, NotFound, StalePlan, UsageError, attempt
 from orchctl_swarm import translate
-from orchctl_swarm.client import Reading, Writing, attempt
+from orchctl_swarm.client import Reading, Writing
 from orchctl_swarm.names import PAUSED, REVISION, digests_of, is_ours, service_name
 from orchctl_swarm.normalise import replicas_of
 from orchctl_swarm.objects import Objects

@@ -8,31 +8,24 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from orchctl_local import launcher
+from tests.servers.waiting import until
 
 LAUNCH = [sys.executable, "-I", "-S", launcher.__file__, "instance"]
 
 # Starts the launcher as supervisord would, notes its own and the child's id, and waits to be killed.
 PARENT = """
-import os, subprocess, sys, time
+import os, signal, subprocess, sys
 open("daemon.lock", "w").write(str(os.getpid()))
 child = subprocess.Popen(sys.argv[1:])
 open("child.tmp", "w").write(str(child.pid))
 os.rename("child.tmp", "child")
-time.sleep(60)
+signal.pause()
 """
-
-
-def wait(condition: Callable[[], bool], seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "the condition did not come true in time"
-        time.sleep(0.01)
 
 
 def is_alive(pid: int) -> bool:
@@ -64,13 +57,13 @@ def test_a_process_dies_when_its_supervisor_is_killed(instance: Path) -> None:
     prepare(instance, "/bin/sleep", "60")
     parent = subprocess.Popen([sys.executable, "-c", PARENT, *LAUNCH], cwd=instance.parent)
     try:
-        wait((instance.parent / "child").exists)
+        until("the child", (instance.parent / "child").exists)
         child = int((instance.parent / "child").read_text())
-        wait(lambda: b"/bin/sleep" in Path(f"/proc/{child}/cmdline").read_bytes())
+        until("its command", lambda: b"/bin/sleep" in Path(f"/proc/{child}/cmdline").read_bytes())
     finally:
         parent.send_signal(signal.SIGKILL)
         parent.wait()
-    wait(lambda: not is_alive(child))
+    until("its end", lambda: not is_alive(child))
 
 
 def test_a_process_whose_supervisor_is_already_gone_does_not_start(instance: Path) -> None:
@@ -87,6 +80,12 @@ def test_the_process_gets_its_environment_and_nothing_else(instance: Path) -> No
     names = run(instance).stdout
     assert "'GREETING'" in names
     assert "'HOME'" not in names
+
+
+def test_the_beginning_of_the_command_is_noted(instance: Path) -> None:
+    prepare(instance, "/bin/cat", "launched", PATH="/bin")
+    before = time.monotonic_ns() // 1_000_000
+    assert before <= int(run(instance).stdout) <= time.monotonic_ns() // 1_000_000
 
 
 def test_standard_input_is_empty(instance: Path) -> None:

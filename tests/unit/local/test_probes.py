@@ -15,13 +15,15 @@ import pytest
 
 from orchctl.core.service import Probe, ProbeKind
 from orchctl_local.probes import Check, look
+from tests.servers.waiting import until
 
 HTTP = Probe(kind=ProbeKind.HTTP, path="/ready", port="http", timeout_ms=300)
 
 
 @contextmanager
 def server(answer: bytes, *, drip: bool = False) -> Iterator[dict[str, int]]:
-    """Answers one connection; ``drip``: a byte every 50 ms for ever."""
+    """Answers one connection; ``drip``: a byte every 50 ms until the end."""
+    over = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
@@ -30,16 +32,23 @@ def server(answer: bytes, *, drip: bool = False) -> Iterator[dict[str, int]]:
                 connection.recv(4096)
                 try:
                     connection.sendall(answer)
-                    while drip:
+                    while drip and not over.wait(0.05):
                         connection.sendall(b"x")
-                        time.sleep(0.05)
                 except OSError:
                     return
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         yield {"http": listener.getsockname()[1]}
+        over.set()
         thread.join(5)
+
+
+def is_there(pid: int, command: bytes) -> bool:
+    try:
+        return command in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def ask(probe: Probe, ports: dict[str, int], **environment: str) -> str:
@@ -97,10 +106,7 @@ def test_a_command_that_hangs_is_killed_with_its_children(tmp_path: Path) -> Non
         Probe(kind=ProbeKind.EXEC, command=("/bin/sh", "-c", script), timeout_ms=300), {}, PATH=os.environ["PATH"]
     ) == ("exec check: no answer in time")
     child = int((tmp_path / "pid").read_text())
-    end = time.monotonic() + 5
-    while Path(f"/proc/{child}").exists() and b"sleep" in Path(f"/proc/{child}/cmdline").read_bytes():
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    until("its end", lambda: not is_there(child, b"sleep"))
 
 
 def test_a_command_that_does_not_exist_fails() -> None:

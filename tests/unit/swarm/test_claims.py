@@ -64,6 +64,18 @@ def test_a_service_that_uses_everything_swarm_has_is_not_refused() -> None:
         ({"backends": {"swarm": {"health_command": []}}}, "backends.swarm.health_command"),
         ({"backends": {"swarm": {"endpoint_mode": "nat"}}}, "backends.swarm.endpoint_mode"),
         ({"backends": {"swarm": {"patch": {"Mode": {"Global": {}}}}}}, "backends.swarm.patch"),
+        ({"backends": {"swarm": {"patch": {"Labels": None}}}}, "backends.swarm.patch"),
+        ({"backends": {"swarm": {"patch": {"UpdateConfig": None}}}}, "backends.swarm.patch"),
+        ({"backends": {"swarm": {"patch": {"TaskTemplate": {"ContainerSpec": None}}}}}, "backends.swarm.patch"),
+        ({"backends": {"swarm": {"patch": {"Labels": {"orchctl.dev/name": None}}}}}, "backends.swarm.patch"),
+        (
+            {
+                "backends": {
+                    "swarm": {"patch": {"TaskTemplate": {"ContainerSpec": {"Labels": {"orchctl.dev/template": "x"}}}}}
+                }
+            },
+            "backends.swarm.patch",
+        ),
     ],
 )
 def test_what_swarm_cannot_do_is_refused_at_its_path(changes: dict[str, Any], path: str) -> None:
@@ -95,3 +107,16 @@ def test_a_key_of_a_stored_secret_is_told_to_be_part_of_the_name() -> None:
     found = issues(sample(files={"/key": File(secret=SecretRef("db", "password"))}))
     assert [(i.path, i.policy) for i in found] == [("files[/key]", Policy.EMULATE)]
     assert "db.password" in found[0].message
+
+
+def test_a_patch_may_set_labels_of_its_own_and_change_the_rest() -> None:
+    patch = {"Labels": {"team": "checkout"}, "UpdateConfig": {"Monitor": 1}, "TaskTemplate": {"RestartPolicy": None}}
+    assert list(issues(sample(backends={"swarm": {"patch": patch}}))) == list(issues(sample()))
+
+
+def test_as_many_as_fit_per_node_leave_no_room_to_start_first() -> None:
+    full = Placement(max_per_node=1)
+    (told,) = (i for i in issues(sample(placement=full)) if i.path == "placement.max_per_node")
+    assert told.policy is Policy.WARN
+    stops_first = Rollout(max_surge=Amount(0), max_unavailable=Amount(1))
+    assert not [i for i in issues(sample(placement=full, rollout=stops_first)) if i.path == "placement.max_per_node"]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from orchctl_swarm.logs import LONGEST_LINE, frames, parse_line, split_lines
+import pytest
+
+from orchctl.core.endpoint import LogLine
+from orchctl_swarm import logs
+from orchctl_swarm.logs import LONGEST_LINE, _newest, frames, parse_line, split_lines
 
 
 def frame(stream: int, payload: bytes) -> bytes:
@@ -48,3 +52,32 @@ def test_without_details_the_instance_asked_for_stands() -> None:
 
 def test_a_line_without_a_readable_time_keeps_its_text() -> None:
     assert parse_line("stdout", "yesterday hello", "t9").at_ms == 0
+
+
+STAMP = b"2026-11-23T09:00:00Z com.docker.swarm.task.id=t1 "
+
+
+def test_what_the_engine_could_not_read_is_told_after_the_lines_and_not_as_one_of_them() -> None:
+    """Stream 3, as stdcopy has it: a node that is down, a task that never had one."""
+    failed = b"Error grabbing logs: rpc error: warning: incomplete log stream"
+    sent = frame(3, failed) + frame(1, STAMP + b"one\n") + frame(2, STAMP + b"two\n")
+    kept, told = _newest(parse_line(s, t, "") for s, t in split_lines(frames([sent])))
+    assert [line.text for line in kept] == ["one", "two"]
+    assert [(line.instance, line.stream, line.text) for line in told] == [
+        ("-", "stderr", f"not read: {failed.decode()}")
+    ]
+
+
+def test_what_is_held_to_be_sorted_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "_MOST_BYTES", 10)
+    kept, _ = _newest(LogLine(instance="t", text="12345", at_ms=n) for n in range(9))
+    assert [line.at_ms for line in kept] == [7, 8]
+
+
+def test_a_terminals_output_stays_one_whatever_it_holds() -> None:
+    raw = b"plain text\n" + frame(1, b"looks like a frame\n")
+    assert b"".join(payload for _, payload in frames([raw[:3], raw[3:12], raw[12:]])) == raw
+
+
+def test_a_terminals_short_output_is_not_lost() -> None:
+    assert list(frames([b"hi\n"])) == [("stdout", b"hi\n")]

@@ -100,6 +100,14 @@ def test_a_damaged_intent_shows_differences_and_does_not_fail(label: str) -> Non
     assert document(live, {}) != document(SENT, {})
 
 
+def test_an_option_of_a_later_version_in_the_intent_is_passed_over() -> None:
+    live = copy.deepcopy(SENT)
+    noted = json.loads(live["Labels"][names.INTENT])
+    noted["service"].setdefault("backends", {}).setdefault("swarm", {})["tomorrow"] = True
+    live["Labels"][names.INTENT] = json.dumps(noted)
+    assert document(live, {})["image"] == document(SENT, {})["image"]
+
+
 def test_policy_changes_restart_nothing_and_template_changes_do() -> None:
     assert not any(BACKEND.restarts(p) for p in ("replicas", "rollout.deadline", "labels.team", "needs.db", "provides"))
     assert not BACKEND.restarts("backends.swarm.native[UpdateConfig.Order]")

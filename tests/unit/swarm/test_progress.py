@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from orchctl.core.rollout import FailureKind, Instance, InstanceState, Progress
+from orchctl.core.service import Service
+from orchctl.engine.verdict import Judge, State
 from orchctl_swarm.names import PAUSED
 from orchctl_swarm.problems import problem_of
 from orchctl_swarm.progress import Nodes, observe
@@ -135,6 +137,12 @@ def test_a_note_says_what_the_scheduler_waits_for() -> None:
         ("no suitable node (max replicas per node limit exceed)", FailureKind.UNSCHEDULABLE, False),
         ("starting container failed: port is already allocated", FailureKind.PORT_TAKEN, False),
         ('starting container failed: exec: "x": executable file not found in $PATH', FailureKind.CONFIG, False),
+        ("No such image: registry.local:5000/shop/web:2", FailureKind.IMAGE, False),
+        ("No such image: geofence:503", FailureKind.IMAGE, False),
+        ("manifest unknown: received unexpected HTTP status: 503 Service Unavailable", FailureKind.IMAGE, True),
+        ("manifest unknown: EOF", FailureKind.IMAGE, True),
+        ('starting container failed: exec: "/opt/room/bin": no such file', FailureKind.CONFIG, False),
+        ("invalid mount: bind source path does not exist: /data/zoom", FailureKind.CONFIG, False),
         ("something never seen", FailureKind.CONFIG, False),
     ],
 )
@@ -154,3 +162,20 @@ def test_a_kill_without_a_memory_limit_is_a_crash() -> None:
     problem = problem_of({"Status": {"State": "failed", "Err": "task: non-zero exit (137)"}})
     assert problem is not None
     assert problem.kind is FailureKind.CRASHED
+
+
+@pytest.mark.parametrize("name", ["first_port_taken", "first_unschedulable"])
+def test_room_that_a_leaving_task_keeps_is_waited_for(name: str) -> None:
+    """The scheduler counts its port and its memory until it has ended, however long it takes."""
+    seen = golden.read(name)
+    pending = [t for t in seen["tasks"] if t["Status"]["State"] == "pending"]
+    assert pending
+    old = dict(pending[0], ID="old", DesiredState="shutdown", NodeID="n1", Spec={}, Status={"State": "running"})
+    nodes = Nodes({"n1": "manager"})
+    alone = observe(seen["service"], seen["tasks"], nodes)
+    beside = observe(seen["service"], [*seen["tasks"], old], nodes)
+    judge = Judge(Service(name="web", namespace="shop"), replicas=len(current(alone)))
+    assert [judge.look(beside, at).state for at in (0.0, 40.0)] == [State.GOING, State.GOING]
+    judge.look(alone, 80.0)
+    assert judge.look(alone, 120.0).state is State.BAD
+    assert beside.note == alone.note != ""

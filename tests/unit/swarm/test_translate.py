@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -208,3 +209,11 @@ def test_configs_of_other_content_or_of_another_service_have_other_names() -> No
         names.config_name(sample(name="api"), "sha256:1"),
     }
     assert len(found) == 3
+
+
+@pytest.mark.parametrize("value", ["{{.Node.Hostname}}", "{{msg}} {{.Level}}", "a{{{b}}", "{{"])
+def test_a_variable_is_no_template(value: str) -> None:
+    """The agent expands it with Go's text/template, in which {{"..."}} is the text itself."""
+    (entry,) = (e for e in container(sample(env={"A": value}))["Env"] if e.startswith("A="))
+    assert re.sub(r'{{"(.*?)"}}', r"\1", entry) == f"A={value}"
+    assert "{{" not in entry.replace('{{"{{"}}', "")
