@@ -1,0 +1,1 @@
+"""Kubernetes: Deployments by server-side apply."""

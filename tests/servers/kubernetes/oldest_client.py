@@ -1,0 +1,31 @@
+"""The oldest version of the Kubernetes client library that orchctl works with, beside the one that is installed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.servers.built import built
+
+VERSION = "36.0.3"
+
+
+def oldest_client() -> Path:
+    """A folder for PYTHONPATH; installed once."""
+
+    def install(target: Path) -> None:
+        packages = target.parent / "packages"
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"]
+        subprocess.run([*command, f"--target={packages}", f"kubernetes=={VERSION}"], check=True, timeout=600)
+        target.touch()
+
+    why = f"the Kubernetes client library {VERSION}, the oldest that is supported; once, some seconds"
+    tag = f"cp{sys.version_info.major}{sys.version_info.minor}"
+    return built(f"kubernetes-client-{VERSION}-{tag}", "installed", install, why).parent / "packages"
+
+
+def environment() -> dict[str, str]:
+    """That of a process in which ``import kubernetes`` finds the oldest one."""
+    return os.environ | {"PYTHONPATH": str(oldest_client())}
