@@ -1,0 +1,1 @@
+"""Consul: a registry and a store that contexts share."""
