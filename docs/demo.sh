@@ -1,6 +1,7 @@
 #!/bin/sh
 # The main job, step by step: deploy, look, scale, update, survive a bad release, roll back, delete.
-# `make demo` runs it on plain processes, `make demo-swarm` on a Docker Swarm started for it.
+# `make demo` runs it on plain processes, `make demo-swarm`, `make demo-marathon` and `make demo-kubernetes` on servers
+# started for it.
 # Every step is checked: the script ends with an error when orchctl does not do what is said here.
 set -eu
 cd "$(dirname "$0")/.."
@@ -17,6 +18,28 @@ if [ "$world" = swarm ]; then
     # DOCKER_HOST of the daemon and HELLO_IMAGE, an image that it already has
     . "$dir/swarm.env"
     export DOCKER_HOST HELLO_IMAGE
+elif [ "$world" = marathon ]; then
+    bin=${bin:-$PWD/.venv/bin}
+    echo "starting a Marathon with three simulated agents, which run real processes"
+    marathon=$(mktemp -d /tmp/orchctl-demo.XXXXXX)
+    "$bin/python" -m tests.servers.marathon up "$marathon" > "$dir/marathon.env"
+    # MARATHON_URL, MESOS_URL (for the output of tasks) and HELLO_IMAGE, an image that its agents can run
+    . "$dir/marathon.env"
+    export HELLO_IMAGE
+    cat > "$dir/marathon.toml" <<EOF
+[contexts.demo]
+backend = "marathon"
+urls = ["$MARATHON_URL"]
+mesos = ["$MESOS_URL"]
+EOF
+elif [ "$world" = kubernetes ]; then
+    bin=${bin:-$PWD/.venv/bin}
+    echo "starting a Kubernetes cluster of one node (first time: builds it, about eight minutes)"
+    cluster=$(mktemp -d /tmp/orchctl-demo.XXXXXX)
+    "$bin/python" -m tests.servers.kubernetes up "$cluster" > "$dir/kubernetes.env"
+    # KUBECONFIG of the cluster and HELLO_IMAGE, an image that its node already has
+    . "$dir/kubernetes.env"
+    export KUBECONFIG HELLO_IMAGE
 elif [ -z "${bin:-}" ]; then
     bin=$dir/venv/bin
     if ! [ -x "$bin/orchctl" ] || [ pyproject.toml -nt "$dir/installed" ]; then
@@ -31,6 +54,7 @@ fi
 export ORCHCTL_STATE_DIR="$dir/state" ORCHCTL_CONFIG=/dev/null PATH="$bin:$PATH"
 spec=specs/examples/hello.yaml
 on="--backend $world"
+if [ "$world" = marathon ]; then on="--context demo" ORCHCTL_CONFIG="$dir/marathon.toml"; fi
 
 say() { printf '\n\033[1m# %s\033[0m\n' "$*"; }
 run() { printf '\033[36m$ %s\033[0m\n' "$*"; "$@"; }
@@ -42,9 +66,9 @@ expect() {
     [ "$got" = "$want" ] || { echo "expected exit code $want, got $got" >&2; exit 1; }
     echo "(exit code $got, as promised)"
 }
-# ask every ready endpoint over HTTP; local endpoints are reachable from here, overlay addresses are not
+# ask every ready endpoint over HTTP; local ones, pods of our own cluster and agents are reachable from here, overlays are not
 answers() {
-    [ "$world" = local ] || return 0
+    [ "$world" != swarm ] || return 0
     orchctl discover hello $on --ready -o name | while read -r address; do
         printf '%s answers: ' "$address"
         python -c 'import sys, urllib.request as u; print(u.urlopen("http://" + sys.argv[1], timeout=5).read().decode().strip())' "$address"
@@ -53,6 +77,8 @@ answers() {
 finish() {
     orchctl delete hello $on --yes >/dev/null 2>&1 || true
     if [ "$world" = swarm ]; then "$bin/python" -m tests.servers.dockerd down "$swarm"; fi
+    if [ "$world" = marathon ]; then "$bin/python" -m tests.servers.marathon down "$marathon"; fi
+    if [ "$world" = kubernetes ]; then "$bin/python" -m tests.servers.kubernetes down "$cluster"; fi
 }
 trap finish EXIT
 
@@ -88,4 +114,4 @@ run orchctl history hello $on
 say "Delete: nothing is left"
 run orchctl delete hello $on --yes
 expect 4 orchctl discover hello $on
-say "Done. The same spec runs on Docker Swarm: make demo-swarm"
+say "Done. The same spec runs elsewhere: make demo, make demo-swarm, make demo-marathon, make demo-kubernetes"

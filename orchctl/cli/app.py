@@ -10,6 +10,8 @@ from typing import Any
 from orchctl.cli.verbs import VERBS, Verb
 from orchctl.errors import UsageError
 
+_JMESPATH = "jmespath="
+
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; every failure leaves as an exception."""
@@ -17,9 +19,9 @@ def run(arguments: Sequence[str]) -> int:
     verb = _verb_of(name)
     import typer
 
-    words = _expand_yes(rest or (["--help"] if verb.is_group else []))
+    words = _expanded(rest or (["--help"] if verb.is_group else []))
     try:
-        with _command(verb).make_context(f"orchctl {name}", words) as context:
+        with command_of(verb).make_context(f"orchctl {name}", words) as context:
             return int(context.command.invoke(context) or 0)
     except typer.Exit as done:  # --help
         return done.exit_code
@@ -27,7 +29,7 @@ def run(arguments: Sequence[str]) -> int:
         raise _usage_error(error, f"orchctl {name}") from None
 
 
-def _command(verb: Verb) -> Any:
+def command_of(verb: Verb) -> Any:
     """typer's command, or group of commands, for a verb."""
     import typer
 
@@ -45,10 +47,10 @@ def _command(verb: Verb) -> Any:
 
 
 def _without_help(words: Sequence[str]) -> Sequence[str]:
-    """``help deploy`` is ``deploy --help``; other topics are explained."""
+    """``help deploy`` is ``deploy --help``, ``help lock show`` is ``lock show --help``; other topics are explained."""
     if words[0] != "help" or len(words) < 2:
         return words
-    return [words[1], "--help"] if words[1] in VERBS else ["explain", *words[1:]]
+    return [*words[1:], "--help"] if words[1] in VERBS else ["explain", *words[1:]]
 
 
 def _group() -> None:
@@ -67,20 +69,37 @@ def _verb_of(name: str) -> Verb:
     raise UsageError(f"there is no verb {name[:60]!r}", hint=hint)
 
 
-def _expand_yes(words: Sequence[str]) -> list[str]:
-    """``--yes=NAME`` is ``--yes --confirm=NAME``: typer has no option with an optional value."""
+def _expanded(words: Sequence[str]) -> list[str]:
+    """What typer has no option for. ``--yes=NAME``, an option whose value may be missing, is ``--yes --confirm=NAME``, and
+    ``-o jmespath=EXPRESSION``, as kubectl writes its ``jsonpath=``, is ``--query=EXPRESSION``."""
     expanded: list[str] = []
-    for position, word in enumerate(words):
+    left = iter(words)
+    for word in left:
         if word == "--":
-            return [*expanded, *words[position:]]
+            return [*expanded, word, *left]
         if word.startswith("--yes="):
             expanded += ["--yes", f"--confirm={word.removeprefix('--yes=')}"]
+            continue
+        if word in ("-o", "--output"):
+            following = next(left, None)
+            given = [word] if following is None else [word, following]
         else:
-            expanded.append(word)
+            following, given = _joined_output(word), [word]
+        is_expression = following is not None and following.startswith(_JMESPATH)
+        expanded += [f"--query={following.removeprefix(_JMESPATH)}"] if following and is_expression else given
     return expanded
+
+
+def _joined_output(word: str) -> str | None:
+    """The value of ``-oVALUE`` and of ``--output=VALUE``."""
+    for option in ("--output=", "-o"):
+        if word.startswith(option):
+            return word.removeprefix(option).removeprefix("=")
+    return None
 
 
 def _usage_error(error: Any, command: str) -> UsageError:
     """typer's complaint in our words: a sentence without a full stop, and where help is."""
     message = error.format_message().rstrip(".").replace("Value error, ", "")  # pydantic's prefix
+    message = message.replace("\n\t", " ")  # the choices for a missing argument, one a line
     return UsageError(message[:1].lower() + message[1:], hint=f"see: {command} --help")

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from orchctl.cli.options import Talk
+from orchctl.cli.options import Printing
 from orchctl.cli.terminal import terminal_of
 from orchctl.core import registry
 from orchctl.core.capability import Claim, Feature, Support
@@ -16,7 +16,8 @@ Names = Annotated[
     typer.Argument(metavar="BACKEND", help="Only these, with reasons.", default_factory=list, show_default=False),
 ]
 Format = Annotated[
-    Literal["table", "json", "yaml", "name"], typer.Option("--output", "-o", help="How to print the result.")
+    Literal["table", "wide", "json", "yaml", "name"],
+    typer.Option("--output", "-o", help="How to print the result; wide has the reasons."),
 ]
 
 _STYLES = {
@@ -29,7 +30,7 @@ _STYLES = {
 
 
 def backends(
-    talk: Talk,
+    talk: Printing,
     names: Names,
     output: Format = "table",
 ) -> int:
@@ -50,7 +51,7 @@ def backends(
         )
     elif output == "name":
         terminal.names(claims)
-    elif names:
+    elif names or output == "wide":
         rows = [[name, f.value, _cell(kept[f]), kept[f].reason] for name, kept in claims.items() for f in Feature]
         terminal.table(["BACKEND", "FEATURE", "SUPPORT", "REASON"], rows)
     else:

@@ -7,6 +7,23 @@ import sys
 from collections.abc import Sequence
 
 
+def value_of(names: Sequence[str], arguments: Sequence[str]) -> str:
+    """What the command line gives one option under any of its names, also when it cannot be read further; "" = nothing."""
+    for position, word in enumerate(arguments):
+        for name in names:
+            if word == name:
+                return arguments[position + 1] if position + 1 < len(arguments) else ""
+            joined = f"{name}=" if name.startswith("--") else name
+            if word.startswith(joined):
+                return word[len(joined) :].removeprefix("=")
+    return ""
+
+
+def talks_json(arguments: Sequence[str]) -> bool:
+    """Stderr has one document a line and nothing else: ``--progress json``."""
+    return value_of(("--progress",), arguments) == "json"
+
+
 def resume_hint() -> str:
     """How to go on after an interruption."""
     return f"run the same command again to resume: {command_line(sys.argv[1:])}"

@@ -17,12 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from orchctl.core.registry import BUILT_IN
+from orchctl.core.stores import SHARED
 from orchctl.errors import ConfigError
 
 PROJECT_FILE = ".orchctl.toml"
 _REPOSITORY = (".git", ".hg", ".svn", ".jj")
-_TOP = ("default", "contexts")
-_COMMON = ("backend", "namespace", "protected")
+_TOP = ("default", "contexts", "catalogs")
+_COMMON = ("backend", "namespace", "protected", "catalog", "store", "cluster", "register", "register_address")
+_CATALOG_KINDS = ("consul",)
+_SWITCHES = ("mesh",)
 _HEADER_NOISE = re.compile(r"[\[\]\"'\s]")
 _AT_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 
@@ -35,6 +38,21 @@ class ContextEntry:
     backend: str
     namespace: str = "default"
     protected: bool = False
+    catalog: str = ""
+    store: str = ""
+    cluster: str = ""
+    register: bool = False
+    register_address: str = "service"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogEntry:
+    """One ``[catalogs.NAME]`` table. ``kind`` is the key that holds its address."""
+
+    name: str
+    kind: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     file: Path | None = None
 
@@ -44,6 +62,7 @@ class Configuration:
     """All files together. ``default_from`` is the file that names the default context."""
 
     contexts: Mapping[str, ContextEntry] = field(default_factory=dict)
+    catalogs: Mapping[str, CatalogEntry] = field(default_factory=dict)
     default: str = ""
     default_from: Path | None = None
 
@@ -51,13 +70,32 @@ class Configuration:
 def load_configuration(cwd: Path, environ: Mapping[str, str]) -> Configuration:
     """Read what there is; ConfigError with file and line for what cannot be read or is not known."""
     contexts: dict[str, ContextEntry] = {}
+    catalogs: dict[str, CatalogEntry] = {}
     default, origin = "", None
     for path in configuration_files(cwd, environ):
         found = _read(path, must_exist=bool(environ.get("ORCHCTL_CONFIG")))
         contexts |= found.contexts
+        catalogs |= found.catalogs
         if found.default:
             default, origin = found.default, path
-    return Configuration(contexts=contexts, default=default, default_from=origin)
+    _refuse_unknown_catalogs(contexts, catalogs)
+    return Configuration(contexts=contexts, catalogs=catalogs, default=default, default_from=origin)
+
+
+def _refuse_unknown_catalogs(contexts: Mapping[str, ContextEntry], catalogs: Mapping[str, CatalogEntry]) -> None:
+    """A project's context may name a catalog of the user's own file, so all of them must be known."""
+    for entry in contexts.values():
+        if entry.catalog and entry.catalog not in catalogs:
+            close = get_close_matches(entry.catalog, catalogs, 1)
+            known = (
+                f"known: {', '.join(catalogs)}" if catalogs else f"write [catalogs.{entry.catalog}] with its address"
+            )
+            raise ConfigError(
+                f"there is no catalog {entry.catalog!r}",
+                file=str(entry.file),
+                line=line_of(entry.file, "catalog", f"contexts.{entry.name}") if entry.file else 0,
+                hint=f"did you mean {close[0]!r}?" if close else known,
+            )
 
 
 def configuration_files(cwd: Path, environ: Mapping[str, str]) -> list[Path]:
@@ -66,6 +104,14 @@ def configuration_files(cwd: Path, environ: Mapping[str, str]) -> list[Path]:
         return [cwd / Path(named).expanduser()]
     project = _project_file(cwd)
     return [user_file(), *([project] if project else [])]
+
+
+def line_of(path: Path, key: str, table: str) -> int:
+    """The line of ``key`` in ``[table]`` (0 = it is not there), of a file that was read before."""
+    try:
+        return _File(path, path.read_text("utf-8")).line_of(key, table)
+    except OSError:
+        return 0
 
 
 def user_file() -> Path:
@@ -115,9 +161,12 @@ class _File:
     def configuration(self, data: Mapping[str, Any]) -> Configuration:
         self._known(data, _TOP, table="")
         contexts = self._typed(data, "contexts", dict, {}, table="")
+        catalogs = self._typed(data, "catalogs", dict, {}, table="")
         default = self._typed(data, "default", str, "", table="")
         return Configuration(
-            contexts={name: self._context(name, table) for name, table in contexts.items()}, default=default
+            contexts={name: self._context(name, table) for name, table in contexts.items()},
+            catalogs={name: self._catalog(name, table) for name, table in catalogs.items()},
+            default=default,
         )
 
     def _context(self, name: str, table: Any) -> ContextEntry:
@@ -138,9 +187,47 @@ class _File:
             backend=backend,
             namespace=self._typed(table, "namespace", str, "default", table=where),
             protected=self._typed(table, "protected", bool, False, table=where),
+            catalog=self._typed(table, "catalog", str, "", table=where),
+            store=self._store(table, where),
+            cluster=self._typed(table, "cluster", str, "", table=where),
+            register=self._typed(table, "register", bool, False, table=where),
+            register_address=self._address(table, where),
             settings={k: v for k, v in table.items() if k not in _COMMON},
             file=self._path,
         )
+
+    def _store(self, table: Mapping[str, Any], where: str) -> str:
+        store: str = self._typed(table, "store", str, "", table=where)
+        if store and store not in SHARED:
+            hint = f"known: {', '.join(SHARED)}; without this key the backend keeps records and locks itself"
+            self._fail(f"there is no store {store!r}", "store", table=where, hint=hint)
+        if store and not table.get("catalog"):
+            hint = 'write: catalog = "NAME", and [catalogs.NAME] with its address'
+            self._fail(f"store = {store!r} needs a catalog", "store", table=where, hint=hint)
+        return store
+
+    def _address(self, table: Mapping[str, Any], where: str) -> str:
+        address: str = self._typed(table, "register_address", str, "service", table=where)
+        if address not in ("service", "instance"):
+            message = f"register_address is service or instance, not {address!r}"
+            self._fail(message, "register_address", table=where)
+        if ("register" in table or "register_address" in table) and not table.get("catalog"):
+            key = "register" if "register" in table else "register_address"
+            hint = 'write: catalog = "NAME", and [catalogs.NAME] with its address'
+            self._fail(f"{key} needs a catalog", key, table=where, hint=hint)
+        return address
+
+    def _catalog(self, name: str, table: Any) -> CatalogEntry:
+        where = f"catalogs.{name}"
+        hint = f'write: [{where}] and consul = "http://127.0.0.1:8500"'
+        if not isinstance(table, dict):
+            self._fail(f"{where} is not a table", name, table="catalogs", hint=hint)
+        kind = next((k for k in _CATALOG_KINDS if k in table), "")
+        if not kind:
+            self._fail(f"catalog {name!r} names no address", "", table=where, hint=hint)
+        for key in table:
+            self._typed(table, key, bool if key in _SWITCHES else str, "", table=where)
+        return CatalogEntry(name=name, kind=kind, settings=dict(table), file=self._path)
 
     def _known(self, data: Iterable[str], known: Iterable[str], *, table: str) -> None:
         for key in data:
@@ -158,6 +245,11 @@ class _File:
 
     def _fail(self, message: str, key: str, *, table: str, hint: str = "") -> None:
         raise ConfigError(message, file=str(self._path), line=self._line(key, table), hint=hint)
+
+    def line_of(self, key: str, table: str) -> int:
+        """Of the key itself or of the table that it is, never of the one it stands in; 0 = not found."""
+        found = self._line(key, table)
+        return found if found != self._line("", table) else self._line("", f"{table}.{key}")
 
     def _line(self, key: str, table: str) -> int:
         """The line of ``key`` in ``[table]``, or of the table; tomllib tells no positions. 0 = not found."""

@@ -19,7 +19,7 @@ def admit(terminal: Terminal, context: Context, consent: Consent) -> None:
         )
     if not context.protected or (consent.yes and consent.confirm == context.name):
         return
-    if consent.yes or not _can_ask():
+    if consent.yes or not _can_ask(terminal):
         raise ConfirmationRequired(
             f"context {context.name!r} is protected", hint=f"confirm by repeating its name: --yes={context.name}"
         )
@@ -32,14 +32,15 @@ def confirm(terminal: Terminal, consent: Consent, question: str) -> None:
     """Ask, unless --yes was given; ConfirmationRequired when the answer is no, or nobody can answer."""
     if consent.yes:
         return
-    if not _can_ask():
+    if not _can_ask(terminal):
         raise ConfirmationRequired(f"this needs a confirmation: {question}", hint="confirm with --yes")
     if _ask(terminal, f"{question} [y/N] ").lower() not in ("y", "yes"):
         raise ConfirmationRequired("not confirmed: nothing was changed")
 
 
-def _can_ask() -> bool:
-    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+def _can_ask(terminal: Terminal) -> bool:
+    """A program that reads documents (``--progress json``) answers no questions."""
+    return terminal.progress != "json" and sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _ask(terminal: Terminal, question: str) -> str:

@@ -17,8 +17,9 @@ from orchctl.cli.configuration import (
     user_file,
     working_directory,
 )
-from orchctl.cli.options import Talk
-from orchctl.cli.place import all_entries, chosen
+from orchctl.cli.noting import keep_contexts
+from orchctl.cli.options import Printing, Talk
+from orchctl.cli.place import all_entries, chosen, cluster_of
 from orchctl.cli.terminal import terminal_of
 from orchctl.errors import ConfigError, UnknownContext
 
@@ -32,7 +33,7 @@ _TABLE = re.compile(r"^\s*\[", re.MULTILINE)
 _DEFAULT = re.compile(r"^default\s*=.*$", re.MULTILINE)
 
 
-def ls(talk: Talk, output: Format = "table") -> int:
+def ls(talk: Printing, output: Format = "table") -> int:
     """List the contexts; the current one is marked."""
     from orchctl.cli.render.documents import listed
 
@@ -59,10 +60,11 @@ def ls(talk: Talk, output: Format = "table") -> int:
                 for e in entries
             ],
         )
+    keep_contexts()
     return 0
 
 
-def show(talk: Talk, name: MaybeName = "", output: Format = "table") -> int:
+def show(talk: Printing, name: MaybeName = "", output: Format = "table") -> int:
     """Show one context: what it is, and which rule chose it."""
     from orchctl.cli.render.documents import headed
     from orchctl.cli.render.sanitise import sanitise
@@ -78,6 +80,7 @@ def show(talk: Talk, name: MaybeName = "", output: Format = "table") -> int:
     else:
         facts = {"name": entry.name, "backend": entry.backend, "namespace": entry.namespace}
         facts |= {"protected": "yes" if entry.protected else "no", "file": _file(entry)}
+        facts |= _shared(entry)
         facts |= {} if name else {"chosen by": origin}
         facts |= {key: str(value) for key, value in entry.settings.items()}
         terminal.print("".join(f"{sanitise(f'{key}: {value}')}\n" for key, value in facts.items()))
@@ -96,6 +99,7 @@ def use(talk: Talk, name: Name) -> int:
     now, origin = chosen(load_configuration(working_directory(), os.environ))
     if now != name:
         terminal.say(f"here {now} is used all the same: {origin}", "warning")
+    keep_contexts()
     return 0
 
 
@@ -113,10 +117,21 @@ def _item(entry: ContextEntry, current: str) -> dict[str, Any]:
         "backend": entry.backend,
         "namespace": entry.namespace,
         "protected": entry.protected,
+        "catalog": entry.catalog,
+        "store": entry.store,
+        "cluster": entry.cluster or cluster_of(entry),
         "settings": dict(entry.settings),
         "file": str(entry.file) if entry.file else "",
         "current": entry.name == current,
     }
+
+
+def _shared(entry: ContextEntry) -> dict[str, str]:
+    """What a context without a catalog does not have."""
+    if not entry.catalog:
+        return {}
+    store = entry.store or f"{entry.backend} itself"
+    return {"catalog": entry.catalog, "store": store, "cluster": entry.cluster or cluster_of(entry)}
 
 
 def _file(entry: ContextEntry) -> str:

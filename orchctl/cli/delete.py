@@ -9,7 +9,8 @@ import typer
 
 from orchctl.cli.confirm import admit, confirm
 from orchctl.cli.limits import limits_of
-from orchctl.cli.options import Consent, Files, Report, Services, Talk, Waiting, Where
+from orchctl.cli.listeners import audience_of
+from orchctl.cli.options import Consent, Files, Printing, Report, Reports, Services, Waiting, Where
 from orchctl.cli.place import find_context
 from orchctl.cli.render.outcomes import report
 from orchctl.cli.session import announce, changing, opened
@@ -28,7 +29,8 @@ def delete(
     files: Files,
     waiting: Waiting,
     consent: Consent,
-    talk: Talk,
+    talk: Printing,
+    reports: Reports,
     services: Services,
     keep_history: KeepHistory = False,
     output: Report = "text",
@@ -39,7 +41,7 @@ def delete(
     from orchctl.engine.plan import one_namespace
     from orchctl.engine.waves import waves
 
-    terminal, limits = terminal_of(talk, output), limits_of(waiting)
+    terminal, limits = terminal_of(talk, output, audience_of("delete", reports)), limits_of(waiting)
     context = find_context(where)
     found = named_services(files, services, where, context)
     if not found:
@@ -59,7 +61,7 @@ def delete(
             found = there  # a delete that was interrupted is finished by the same command
         where_it_is = f"namespace {found[0].namespace}, context {context.name}"
         confirm(terminal, consent, f"Delete {', '.join(s.name for s in found)} ({where_it_is})?")
-        with changing(looking, terminal) as (session, reporter):
+        with changing(looking, terminal, [s.name for s in found]) as (session, reporter):
             outcomes = run_all(session, waves(found, reverse=True), work)
     return report(terminal, outcomes, reporter)
 

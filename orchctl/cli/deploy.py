@@ -10,7 +10,20 @@ import typer
 
 from orchctl.cli.confirm import admit
 from orchctl.cli.limits import limits_of
-from orchctl.cli.options import Consent, Files, Reason, Report, Services, Strict, Talk, Waiting, Where
+from orchctl.cli.listeners import audience_of
+from orchctl.cli.options import (
+    Consent,
+    Files,
+    MayCreate,
+    Printing,
+    Reason,
+    Report,
+    Reports,
+    Services,
+    Strict,
+    Waiting,
+    Where,
+)
 from orchctl.cli.place import find_context
 from orchctl.cli.render.outcomes import report
 from orchctl.cli.session import announce, changing, opened
@@ -27,6 +40,17 @@ from orchctl.errors import UsageError
 SavedPlan = Annotated[
     str, typer.Option("--plan", metavar="FILE", help="Deploy a saved plan; refused when stale.", show_default=False)
 ]
+SourceSeq = Annotated[
+    int | None,
+    typer.Option(
+        "--source-seq",
+        metavar="NUMBER",
+        min=0,
+        help="Number of this build (CI run, commit time); refused when a higher one was deployed.",
+        show_default=False,
+    ),
+]
+AllowOlder = Annotated[bool, typer.Option("--allow-older", help="Deploy although a higher --source-seq was deployed.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")]
 
 
@@ -35,18 +59,26 @@ def deploy(
     files: Files,
     waiting: Waiting,
     consent: Consent,
-    talk: Talk,
+    may: MayCreate,
+    talk: Printing,
+    reports: Reports,
     services: Services,
     plan: SavedPlan = "",
     dry_run: DryRun = False,
     strict: Strict = False,
     reason: Reason = "",
+    source_seq: SourceSeq = None,
+    allow_older: AllowOlder = False,
     output: Report = "text",
 ) -> int:
     """Make services run as the spec says, and wait until they do."""
-    terminal = terminal_of(talk, output)
-    options = DeployOptions(limits=limits_of(waiting), reason=reason, strict=strict)
-    context = find_context(where)
+    terminal = terminal_of(talk, output, audience_of("deploy", reports))
+    if dry_run and reports:
+        raise UsageError("--dry-run has no outcome to report", hint="orchctl plan --report markdown=FILE")
+    options = DeployOptions(
+        limits=limits_of(waiting), reason=reason, strict=strict, source_seq=source_seq, allow_older=allow_older
+    )
+    context = find_context(where, may)
     saved = _saved(plan, files, services, context) if plan else {}
     found = [_written(p) for p in saved.values()] if plan else load_services(files, services, where, context)
     if dry_run:
@@ -54,7 +86,7 @@ def deploy(
     admit(terminal, context, consent)
     with opened(context) as looking:
         announce(terminal, looking, found[0].namespace)
-        with changing(looking, terminal) as (session, reporter):
+        with changing(looking, terminal, [s.name for s in found]) as (session, reporter):
             outcomes = _deploy_saved(session, found, saved, options) if saved else _deploy(session, found, options)
     return report(terminal, outcomes, reporter)
 

@@ -10,6 +10,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import NoReturn, TextIO
 
+from orchctl.cli.command import talks_json, value_of
+from orchctl.cli.listeners import defused, tell_failure
 from orchctl.cli.render.errors import error_page
 from orchctl.cli.render.style import wants_colour
 from orchctl.errors import BackendBug, OrchctlError
@@ -19,6 +21,10 @@ _SIGINT, _SIGPIPE = 128 + 2, 128 + 13
 
 def leave(arguments: Sequence[str]) -> NoReturn:
     """Run the command line and end the process with its exit code."""
+    if os.getpid() == 1:
+        from orchctl.cli.first_process import step_aside
+
+        step_aside()
     # Until ``session.opened``: starting and loading specs make many objects and no garbage; the collector would visit
     # all of them again and again (a fifth of the time for a thousand specs, 2026-11).
     gc.disable()
@@ -27,9 +33,19 @@ def leave(arguments: Sequence[str]) -> NoReturn:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = _run(arguments)
+        with defused():
+            code = _run(arguments)
     except BrokenPipeError:
         code = _SIGPIPE
+    _end(code)
+
+
+def leave_unwritten(error: OSError) -> NoReturn:
+    """End the process when stdout did not take what needed no command line: ``--help``, ``--version``."""
+    _end(_SIGPIPE if isinstance(error, BrokenPipeError) else _tell(_bug(error), sys.argv))
+
+
+def _end(code: int) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -47,7 +63,7 @@ def _run(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
+        _tell_interrupt(arguments)
         return _SIGINT
     except BrokenPipeError:
         raise
@@ -92,35 +108,55 @@ def _tell(error: OrchctlError, arguments: Sequence[str]) -> int:
             write_document(sys.stdout, error_document(error), kind)
         except OSError:  # stdout itself is what failed: the page below says so
             _drop(sys.stdout)
-    mode = _value_of(("--color",), arguments) or "auto"
-    colour = wants_colour(mode, os.environ, is_terminal=sys.stderr.isatty())
-    page = error_page(error, colour=colour)
-    if error.exit_code == OrchctlError.exit_code and {"-v", "--verbose"} & {*arguments}:
-        import traceback
+    with suppress(OSError):  # a terminal that is gone does not change how the command ended
+        if talks_json(arguments):
+            _write_lines(error, _trace(error, arguments))
+        else:
+            sys.stderr.write(_page(error, arguments))
+    tell_failure(error, arguments)
+    return error.exit_code
 
+
+def _page(error: OrchctlError, arguments: Sequence[str]) -> str:
+    mode = value_of(("--color",), arguments) or "auto"
+    page = error_page(error, colour=wants_colour(mode, os.environ, is_terminal=sys.stderr.isatty()))
+    if trace := _trace(error, arguments):
         from orchctl.cli.render.sanitise import sanitise_lines
 
-        page += sanitise_lines("".join(traceback.format_exception(error.__cause__ or error)))
-    with suppress(OSError):  # a terminal that is gone does not change how the command ended
-        sys.stderr.write(page)
-    return error.exit_code
+        page += "".join(f"  | {line}\n" for line in sanitise_lines(trace).splitlines())
+    return page
+
+
+def _trace(error: OrchctlError, arguments: Sequence[str]) -> str:
+    """Of a bug, with ``-v``; without the values of variables, which may be secrets."""
+    if error.exit_code != OrchctlError.exit_code or not {"-v", "--verbose"} & {*arguments}:
+        return ""
+    import traceback
+
+    return "".join(traceback.format_exception(error.__cause__ or error))
+
+
+def _write_lines(error: OrchctlError, trace: str) -> None:
+    from orchctl.cli.render.documents import error_document, message_document, write_document
+
+    write_document(sys.stderr, error_document(error), "jsonl")
+    if trace:
+        write_document(sys.stderr, message_document(trace, "error"), "jsonl")
+
+
+def _tell_interrupt(arguments: Sequence[str]) -> None:
+    if talks_json(arguments):
+        from orchctl.cli.render.documents import message_document, write_document
+
+        write_document(sys.stderr, message_document("interrupted", "error"), "jsonl")
+    else:
+        sys.stderr.write("interrupted\n")
 
 
 def asked_output(arguments: Sequence[str]) -> str:
     """``json``, ``jsonl`` or ``yaml`` when the command line asks for documents, also when it cannot be read further."""
-    kind = _value_of(("-o", "--output"), arguments)
+    kind = value_of(("-o", "--output"), arguments)
     return kind if kind in ("json", "jsonl", "yaml") else ""
-
-
-def _value_of(names: Sequence[str], arguments: Sequence[str]) -> str:
-    for position, word in enumerate(arguments):
-        for name in names:
-            if word == name:
-                return arguments[position + 1] if position + 1 < len(arguments) else ""
-            joined = f"{name}=" if name.startswith("--") else name
-            if word.startswith(joined):
-                return word[len(joined) :].removeprefix("=")
-    return ""
 
 
 def _drop(stream: TextIO) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from orchctl.cli.options import Talk
 from orchctl.cli.terminal import terminal_of
-from orchctl.errors import NotFound, OrchctlError
+from orchctl.errors import Interrupted, NotFound, OrchctlError
 
 Topic = Annotated[str, typer.Argument(metavar="CODE", help="E0220, or exit-codes.", show_default=False)]
 
@@ -26,7 +26,7 @@ EXIT_CODES = {
     8: "the rollout failed, and the last good revision runs again",
     9: "the backend cannot be reached, or did not answer",
     10: "authentication or authorisation was refused",
-    11: "partial: some of several services are done",
+    11: "partial: some of several services are done, or one runs and is not registered",
 }
 
 
@@ -37,22 +37,28 @@ def explain(talk: Talk, topic: Topic = "exit-codes") -> int:
         terminal.print("".join(f"{code:>3}  {text}\n" for code, text in EXIT_CODES.items()))
         terminal.print("128+n  ended by signal n: 130 for Ctrl-C, 143 for SIGTERM\n")
     else:
-        terminal.print(f"{topic.upper()}: {_meaning(topic.upper())}\n")
+        terminal.print(f"{topic.upper()}: {meaning(topic.upper())}\n")
     return 0
 
 
-def _meaning(code: str) -> str:
+def meaning(code: str) -> str:
+    """What an error code stands for; NotFound for others."""
     from orchctl.spec.codes import EXPLANATIONS
 
     for kind in _errors(OrchctlError):
         if kind.code == code:
-            return (
-                f"{_sentence(kind)} Exit code {kind.exit_code}: {EXIT_CODES.get(kind.exit_code, 'ended by a signal')}."
-            )
+            return f"{_sentence(kind)} {_ending(kind)}"
     for spec_code, text in EXPLANATIONS.items():
         if spec_code.value == code:
             return f"{text} Exit code 2."
     raise NotFound(f"there is no error code {code[:40]!r}", hint="a code stands in brackets behind the word error")
+
+
+def codes() -> dict[str, str]:
+    """Every error code with its meaning, in order."""
+    from orchctl.spec.codes import EXPLANATIONS
+
+    return {code: meaning(code) for code in sorted({*(k.code for k in _errors(OrchctlError)), *EXPLANATIONS})}
 
 
 def _errors(kind: type[OrchctlError]) -> Iterator[type[OrchctlError]]:
@@ -61,9 +67,13 @@ def _errors(kind: type[OrchctlError]) -> Iterator[type[OrchctlError]]:
         yield from _errors(sub)
 
 
+def _ending(kind: type[OrchctlError]) -> str:
+    """Its exit code; an interruption has the one of its signal."""
+    if issubclass(kind, Interrupted):
+        return "Exit code 128+n: ended by signal n."
+    return f"Exit code {kind.exit_code}: {EXIT_CODES[kind.exit_code]}."
+
+
 def _sentence(kind: type[OrchctlError]) -> str:
-    """The first paragraph under the class, or the name in words."""
-    text = (
-        inspect.cleandoc(kind.__dict__.get("__doc__") or "").partition("\n\n")[0].replace("\n", " ").replace("``", "")
-    )
-    return text or f"{kind.__name__}."
+    """The first paragraph under the class."""
+    return inspect.cleandoc(kind.__dict__["__doc__"]).partition("\n\n")[0].replace("\n", " ").replace("``", "")

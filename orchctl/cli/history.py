@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import typer
 
 from orchctl.cli.names import check_name, namespace_of
-from orchctl.cli.options import OneService, Talk, Where
+from orchctl.cli.options import OneService, Printing, Where
 from orchctl.cli.place import find_context
 from orchctl.cli.render.table import short_image
 from orchctl.cli.session import opened
-from orchctl.cli.terminal import terminal_of
+from orchctl.cli.terminal import Terminal, terminal_of
 from orchctl.core.document import image_reference
 from orchctl.core.revision import Recorded, RevisionStatus
 from orchctl.errors import NotFound
 
 Format = Annotated[
-    Literal["table", "json", "yaml", "jsonl"], typer.Option("--output", "-o", help="How to print the result.")
+    Literal["table", "wide", "json", "yaml", "jsonl"],
+    typer.Option("--output", "-o", help="How to print the result; wide tells same specs by their digits."),
 ]
+
+_DIGITS = 12  # of a hash: enough to see which are the same
 
 _STYLES = {
     RevisionStatus.PENDING: "yellow",
@@ -29,9 +33,9 @@ _STYLES = {
 }
 
 
-def history(where: Where, talk: Talk, service: OneService, output: Format = "table") -> int:
+def history(where: Where, talk: Printing, service: OneService, output: Format = "table") -> int:
     """Show the kept revisions of a service, newest first."""
-    from orchctl.cli.render.documents import headed, listed, revision_item, write_document
+    from orchctl.cli.render.documents import headed, listed, revision_item
     from orchctl.engine.history import Records
 
     terminal = terminal_of(talk, output)
@@ -45,17 +49,32 @@ def history(where: Where, talk: Talk, service: OneService, output: Format = "tab
         )
     if terminal.output == "jsonl":
         for recorded in records:
-            write_document(terminal.out, headed("Revision", revision_item(recorded)), "jsonl")
+            terminal.document(headed("Revision", revision_item(recorded)))
     elif terminal.wants_document:
         terminal.document(listed("RevisionList", [revision_item(r) for r in records]))
     else:
-        terminal.table(
-            ["REVISION", "STATUS", "CREATED", "BY", "IMAGE", "REPLICAS", "REASON"], [_row(r) for r in records]
-        )
+        _table(terminal, records)
     return 0
 
 
-def _row(recorded: Recorded) -> list[str | tuple[str, str]]:
+def _table(terminal: Terminal, records: Sequence[Recorded]) -> None:
+    """``wide``: the hashes of the spec and of what decides how an instance runs; the build's number always has its column."""
+    wide = terminal.output == "wide"
+    numbered = wide or any(r.source_seq is not None for r in records)
+    columns = ["REVISION", "STATUS", "CREATED", "BY", *(["SOURCE"] if numbered else []), "IMAGE", "REPLICAS", "REASON"]
+    terminal.table(
+        [*columns, *(["SPEC", "TEMPLATE"] if wide else [])],
+        [[*_row(r, numbered=numbered), *(_hashes(r) if wide else [])] for r in records],
+        narrow=() if wide else ("REVISION", "STATUS", "REASON"),
+    )
+
+
+def _hashes(recorded: Recorded) -> list[str]:
+    revision = recorded.revision
+    return [revision.spec_hash[:_DIGITS], revision.template_hash[:_DIGITS]]
+
+
+def _row(recorded: Recorded, *, numbered: bool) -> list[str | tuple[str, str]]:
     revision = recorded.revision
     replicas = str(revision.replicas)
     if recorded.replicas_override is not None:
@@ -65,10 +84,15 @@ def _row(recorded: Recorded) -> list[str | tuple[str, str]]:
         (recorded.status.value.replace("_", " "), _STYLES[recorded.status]),
         revision.created_at or "-",
         revision.created_by or "-",
+        *([_source(recorded)] if numbered else []),
         short_image(image_reference(revision.service) or "-"),
         replicas,
         _reason(recorded),
     ]
+
+
+def _source(recorded: Recorded) -> str:
+    return "-" if recorded.source_seq is None else str(recorded.source_seq)
 
 
 def _reason(recorded: Recorded) -> str:

@@ -18,7 +18,7 @@ Target = Annotated[str, typer.Option("--file", "-f", metavar="FILE", help="Where
 
 def init(talk: Talk, name: Name = "web", file: Target = "orch.yaml") -> int:
     """Write a commented starter spec, never over an existing file."""
-    from orchctl.spec.fieldtypes import NAME_LENGTH, name_problem
+    from orchctl.spec.naming import NAME_LENGTH, name_problem
     from orchctl.spec.starter import starter_text
 
     if problem := name_problem(name, "service", NAME_LENGTH):

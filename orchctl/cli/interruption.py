@@ -7,16 +7,18 @@ run of the same command takes over the lease at once and resumes.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from orchctl.cli.command import talks_json
 from orchctl.engine.clock import SystemClock
 from orchctl.errors import Interrupted
 
 PATIENCE_S = 4.5
-_SHOW_CURSOR = b"\x1b[?25h"
 
 
 class StoppableClock(SystemClock):
@@ -24,15 +26,22 @@ class StoppableClock(SystemClock):
 
     def stop(self, signum: int) -> None:
         def give_up(_signum: int, _frame: object) -> None:
-            os.write(2, b"interrupted: ended while a request was under way\n")
+            os.write(2, _last_words())
             os._exit(128 + signum)
 
-        if os.isatty(2):
-            os.write(2, _SHOW_CURSOR)  # now: the alarm and a second signal end without tidying up
         # An alarm, not a timer thread: a handler may run while any lock is held.
         signal.signal(signal.SIGALRM, give_up)
         signal.setitimer(signal.ITIMER_REAL, PATIENCE_S)
         super().stop(signum)
+
+
+def _last_words() -> bytes:
+    text = "interrupted: ended while a request was under way"
+    if talks_json(sys.argv[1:]):
+        from orchctl.cli.render.documents import message_document
+
+        text = json.dumps(message_document(text, "error"))
+    return f"{text}\n".encode()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import typer
 
 from orchctl.cli.confirm import admit, confirm
 from orchctl.cli.names import check_name, namespace_of
-from orchctl.cli.options import Consent, OneService, Services, Talk, Where
+from orchctl.cli.options import Consent, OneService, Printing, Services, Talk, Where
 from orchctl.cli.place import find_context
 from orchctl.cli.session import announce, opened
 from orchctl.cli.terminal import terminal_of
@@ -18,7 +18,7 @@ Format = Annotated[Literal["table", "json", "yaml"], typer.Option("--output", "-
 
 def show(
     where: Where,
-    talk: Talk,
+    talk: Printing,
     services: Services,
     output: Format = "table",
 ) -> int:

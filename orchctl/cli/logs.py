@@ -10,7 +10,7 @@ import typer
 
 from orchctl.cli.limits import duration
 from orchctl.cli.names import check_name, namespace_of
-from orchctl.cli.options import OneService, Talk, Where
+from orchctl.cli.options import OneService, Printing, Where
 from orchctl.cli.place import find_context
 from orchctl.cli.session import opened
 from orchctl.cli.terminal import Terminal, terminal_of
@@ -28,7 +28,7 @@ Format = Annotated[Literal["text", "jsonl"], typer.Option("--output", "-o", help
 
 def logs(
     where: Where,
-    talk: Talk,
+    talk: Printing,
     service: OneService,
     follow: Follow = False,
     tail: Tail = 0,
@@ -53,13 +53,13 @@ def logs(
 
 def _print(terminal: Terminal, lines: Iterable[LogLine], service: str) -> None:
     """Escaped for a terminal; bytes as they were for a pipe. Flushed line by line, for whoever follows."""
-    from orchctl.cli.render.documents import headed, write_document
+    from orchctl.cli.render.documents import headed
     from orchctl.cli.render.sanitise import sanitise, sanitise_lines
     from orchctl.cli.render.style import paint
 
     to_terminal = terminal.out.isatty()
     for line in lines:
-        if terminal.output == "jsonl":
+        if terminal.wants_document:
             item = {
                 "service": service,
                 "instance": line.instance,
@@ -67,7 +67,7 @@ def _print(terminal: Terminal, lines: Iterable[LogLine], service: str) -> None:
                 "at_ms": line.at_ms,
                 "text": line.text,
             }
-            write_document(terminal.out, headed("LogLine", item), "jsonl")
+            terminal.document(headed("LogLine", item))
         else:
             text = sanitise_lines(line.text) if to_terminal else line.text
             name = paint(sanitise(line.instance), "dim", colour=terminal.colour_out)

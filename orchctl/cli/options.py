@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from orchctl.core.context import Allow
+
 Services = Annotated[
     list[str],
     typer.Argument(metavar="SERVICE", help="Only these services.", default_factory=list, show_default=False),
@@ -24,6 +26,20 @@ Report = Annotated[
     Literal["text", "json", "yaml", "jsonl", "name"],
     typer.Option("--output", "-o", help="How to print the result; jsonl streams what happens."),
 ]
+
+
+def report_option(kinds: str) -> Any:
+    """``--report``, for a verb that has these kinds."""
+    return typer.Option(
+        "--report",
+        metavar="KIND=FILE",
+        help=f"Also write a report: {kinds}.",
+        default_factory=list,
+        show_default=False,
+    )
+
+
+Reports = Annotated[list[str], report_option("junit or dotenv")]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse what the backend emulates or approximates.")]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the history.", show_default=False)]
 
@@ -81,6 +97,33 @@ class Consent:
 
 
 @dataclass(frozen=True)
+class MayForce:
+    """What an apply goes ahead with only when the user says so."""
+
+    force_conflicts: Annotated[
+        bool,
+        typer.Option(
+            "--force-conflicts", help="Take over fields that others have set (kubernetes; else without effect)."
+        ),
+    ] = False
+
+    def allowed(self) -> frozenset[Allow]:
+        return frozenset({Allow.FORCE_CONFLICTS} if self.force_conflicts else ())
+
+
+@dataclass(frozen=True)
+class MayCreate(MayForce):
+    """The same, and the namespace may be new."""
+
+    create_namespace: Annotated[
+        bool, typer.Option("--create-namespace", help="Make a missing namespace (kubernetes; else without effect).")
+    ] = False
+
+    def allowed(self) -> frozenset[Allow]:
+        return super().allowed() | ({Allow.CREATE_NAMESPACE} if self.create_namespace else frozenset())
+
+
+@dataclass(frozen=True)
 class Waiting:
     """How long to wait for what."""
 
@@ -102,10 +145,26 @@ class Talk:
 
     color: Annotated[Literal["auto", "always", "never"], typer.Option("--color", help="Colours.")] = "auto"
     progress: Annotated[
-        Literal["auto", "tty", "plain", "quiet"], typer.Option("--progress", help="What is shown while waiting.")
+        Literal["auto", "tty", "plain", "quiet", "json"],
+        typer.Option("--progress", help="What is shown while waiting; json: stderr has one document a line."),
     ] = "auto"
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the traceback of a bug.")] = False
+
+
+@dataclass(frozen=True)
+class Printing(Talk):
+    """The same for a verb that prints documents."""
+
+    query: Annotated[
+        str | None,
+        typer.Option(
+            "--query",
+            metavar="EXPRESSION",
+            help="Print what this JMESPath finds in the document of -o json: as text, or as -o says.",
+            show_default=False,
+        ),
+    ] = None
 
 
 def flatten(verb: Callable[..., int]) -> Callable[..., int]:

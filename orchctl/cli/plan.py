@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from orchctl.cli.options import Files, Services, Strict, Talk, Where
+from orchctl.cli.listeners import audience_of
+from orchctl.cli.options import Files, Printing, Services, Strict, Where, report_option
 from orchctl.cli.place import find_context
 from orchctl.cli.specs import load_services
 from orchctl.cli.terminal import terminal_of
@@ -16,6 +17,7 @@ Out = Annotated[
     str, typer.Option("--out", metavar="FILE", help="Save it for: orchctl deploy --plan FILE.", show_default=False)
 ]
 ExitCode = Annotated[bool, typer.Option("--exit-code", help="Exit 3 when changes are pending.")]
+Written = Annotated[list[str], report_option("markdown")]
 Format = Annotated[
     Literal["text", "json", "yaml", "name"], typer.Option("--output", "-o", help="How to print the result.")
 ]
@@ -24,7 +26,8 @@ Format = Annotated[
 def plan(
     where: Where,
     files: Files,
-    talk: Talk,
+    talk: Printing,
+    reports: Written,
     services: Services,
     out: Out = "",
     exit_code: ExitCode = False,
@@ -36,12 +39,14 @@ def plan(
     from orchctl.cli.session import opened
     from orchctl.engine.plan import plan_services
 
-    terminal = terminal_of(talk, output)
+    terminal = terminal_of(talk, output, audience_of("plan", reports))
     context = find_context(where)
     found = load_services(files, services, where, context)
     with opened(context) as session:
         planned = plan_services(session, found, strict=strict)
     plans = [p.plan for p in planned]
+    if terminal.audience:
+        terminal.audience.plans(terminal, plans)
     if out:
         save_plans(out, plans)
         terminal.say(f"saved to {out}; deploy it with: orchctl deploy --plan {out}")

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -23,10 +27,10 @@ class View(Protocol):
 
 class Reporter:
     """``say`` may be called from several threads. A terminal that went away silences it, and the work goes on:
-    a deploy must not stop half-way because nobody reads along."""
+    a deploy must not stop half-way because nobody reads along. ``single``: all Events are of one service."""
 
-    def __init__(self, terminal: Terminal, clock: Clock, *, started: float) -> None:
-        self._view: View | None = _view(terminal, clock, started)
+    def __init__(self, terminal: Terminal, clock: Clock, *, started: float, single: bool = False) -> None:
+        self._views = list(_views(terminal, clock, started, single=single))
         self._lock = threading.Lock()
         self._events: list[Event] = []
         self._progress: dict[str, Progress] = {}
@@ -37,11 +41,17 @@ class Reporter:
                 self._progress[event.service] = event.progress
             if event.kind is not EventKind.PROGRESS:
                 self._events.append(event)
-            try:
-                if self._view is not None:
-                    self._view.show(event)
-            except OSError:
-                self._view = None
+            self._show(event)
+
+    def _show(self, event: Event) -> None:
+        for view in tuple(self._views):
+            self._try(view, partial(view.show, event))
+
+    def _try(self, view: View, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except OSError:
+            self._views.remove(view)
 
     def events_of(self, service: str) -> list[Event]:
         """What was said about it, without the looks."""
@@ -52,30 +62,43 @@ class Reporter:
         return self._progress.get(service)
 
     def __enter__(self) -> Self:
-        if self._view is not None:
-            self._view.start()
+        for view in tuple(self._views):
+            self._try(view, view.start)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self._lock:
-            view, self._view = self._view, None
-        if view is not None:
-            view.stop()
+            views, self._views = self._views, []
+        for view in views:
+            with suppress(OSError):
+                view.stop()
 
 
-def _view(terminal: Terminal, clock: Clock, started: float) -> View | None:
+def _views(terminal: Terminal, clock: Clock, started: float, *, single: bool) -> Iterator[View]:
+    """A stream on stdout is progress enough for stderr, unless ``--progress json`` asks for both."""
     if terminal.output == "jsonl":
         from orchctl.cli.render.events import JsonLines
 
-        return JsonLines(terminal)
-    if terminal.progress == "tty":
+        yield JsonLines(terminal.document)
+    elif terminal.progress == "tty":
         from orchctl.cli.render.live import LiveView
 
-        return LiveView(terminal, clock, started)
-    if terminal.progress == "plain":
-        from orchctl.cli.render.events import PlainLines
+        yield LiveView(terminal, clock, started)
+    elif terminal.progress == "plain":
+        yield _plain(terminal, clock, started, single=single)
+    if terminal.progress == "json" and not terminal.quiet:
+        from orchctl.cli.render.events import JsonLines
 
-        return PlainLines(terminal, clock, started)
-    return None
+        yield JsonLines(terminal.tell)
+
+
+def _plain(terminal: Terminal, clock: Clock, started: float, *, single: bool) -> View:
+    if terminal.audience and terminal.audience.has_gitlab:
+        from orchctl.cli.ci.gitlab import Sections
+
+        return Sections(terminal, clock, started, time.time(), single=single)
+    from orchctl.cli.render.events import PlainLines
+
+    return PlainLines(terminal, clock, started)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from orchctl.cli.confirm import admit
 from orchctl.cli.limits import limits_of
-from orchctl.cli.options import Consent, Files, Named, Report, Talk, Waiting, Where
+from orchctl.cli.listeners import audience_of
+from orchctl.cli.options import Consent, Files, MayForce, Named, Printing, Report, Reports, Waiting, Where
 from orchctl.cli.place import find_context
 from orchctl.cli.render.outcomes import report
 from orchctl.cli.session import announce, changing, opened
@@ -20,7 +21,9 @@ def restart(
     files: Files,
     waiting: Waiting,
     consent: Consent,
-    talk: Talk,
+    may: MayForce,
+    talk: Printing,
+    reports: Reports,
     services: Named,
     output: Report = "text",
 ) -> int:
@@ -29,8 +32,8 @@ def restart(
     from orchctl.engine.restart import restart as restart_one
     from orchctl.engine.waves import waves
 
-    terminal, limits = terminal_of(talk, output), limits_of(waiting)
-    context = find_context(where)
+    terminal, limits = terminal_of(talk, output, audience_of("restart", reports)), limits_of(waiting)
+    context = find_context(where, may)
     found = named_services(files, services, where, context)
     admit(terminal, context, consent)
 
@@ -39,6 +42,6 @@ def restart(
 
     with opened(context) as looking:
         announce(terminal, looking, found[0].namespace)
-        with changing(looking, terminal) as (session, reporter):
+        with changing(looking, terminal, [s.name for s in found]) as (session, reporter):
             outcomes = run_all(session, waves(found), work)
     return report(terminal, outcomes, reporter)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
 from orchctl.cli.confirm import admit, confirm
 from orchctl.cli.limits import limits_of
+from orchctl.cli.listeners import audience_of
 from orchctl.cli.names import check_name, namespace_of
-from orchctl.cli.options import Consent, OneService, Reason, Report, Talk, Waiting, Where
+from orchctl.cli.options import Consent, MayCreate, OneService, Printing, Reason, Report, Reports, Waiting, Where
 from orchctl.cli.place import find_context
 from orchctl.cli.render.outcomes import report
 from orchctl.cli.session import announce, changing, opened
@@ -26,7 +28,9 @@ def rollback(
     where: Where,
     waiting: Waiting,
     consent: Consent,
-    talk: Talk,
+    may: MayCreate,
+    talk: Printing,
+    reports: Reports,
     service: OneService,
     to: To = None,
     reason: Reason = "",
@@ -36,8 +40,8 @@ def rollback(
     from orchctl.engine.rollback import plan_rollback
     from orchctl.engine.rollback import rollback as go_back
 
-    terminal, limits = terminal_of(talk, output), limits_of(waiting)
-    context = find_context(where)
+    terminal, limits = terminal_of(talk, output, audience_of("rollback", reports)), limits_of(waiting)
+    context = find_context(where, may)
     namespace = namespace_of(where, context)
     admit(terminal, context, consent)
     with opened(context) as looking:
@@ -46,18 +50,23 @@ def rollback(
         _show(terminal, target)
         if not target.planned.is_unchanged:
             confirm(terminal, consent, f"Go back to revision {target.target.revision.number} of {service}?")
-        with changing(looking, terminal) as (session, reporter):
+        with changing(looking, terminal, [service]) as (session, reporter):
             outcome = go_back(session, target, limits, reason=reason)
     return report(terminal, [outcome], reporter)
 
 
 def _show(terminal: Terminal, target: Rollback) -> None:
     """On stderr: stdout is for the outcome."""
+    from orchctl.cli.render.documents import headed, plan_item
     from orchctl.cli.render.plan import plan_lines
 
     if terminal.quiet:
         return
     revision = target.target.revision
     terminal.say(f"back to revision {revision.number} of {revision.created_at} by {revision.created_by}:")
-    terminal.err.write("\n".join(plan_lines(target.planned.plan, colour=terminal.colour_err)) + "\n")
-    terminal.err.flush()
+    with suppress(OSError):  # nobody needs to see it
+        if terminal.progress == "json":
+            terminal.tell(headed("Plan", plan_item(target.planned.plan)))
+            return
+        terminal.err.write("\n".join(plan_lines(target.planned.plan, colour=terminal.colour_err)) + "\n")
+        terminal.err.flush()

@@ -9,8 +9,9 @@ import typer
 
 from orchctl.cli.confirm import admit, confirm
 from orchctl.cli.limits import limits_of
+from orchctl.cli.listeners import audience_of
 from orchctl.cli.names import check_name, namespace_of
-from orchctl.cli.options import Consent, Report, Talk, Waiting, Where
+from orchctl.cli.options import Consent, MayForce, Printing, Report, Reports, Waiting, Where
 from orchctl.cli.place import find_context
 from orchctl.cli.render.outcomes import report
 from orchctl.cli.session import announce, changing, opened
@@ -28,15 +29,22 @@ Targets = Annotated[
 
 
 def scale(
-    where: Where, waiting: Waiting, consent: Consent, talk: Talk, targets: Targets, output: Report = "text"
+    where: Where,
+    waiting: Waiting,
+    consent: Consent,
+    may: MayForce,
+    talk: Printing,
+    reports: Reports,
+    targets: Targets,
+    output: Report = "text",
 ) -> int:
     """Change how many instances run, and wait until they do."""
     from orchctl.cli.several import run_all
     from orchctl.engine.scale import scale as scale_one
 
-    terminal = terminal_of(talk, output)
+    terminal = terminal_of(talk, output, audience_of("scale", reports))
     limits, wanted = limits_of(waiting), _parse(targets)
-    context = find_context(where)
+    context = find_context(where, may)
     namespace = namespace_of(where, context)
     admit(terminal, context, consent)
 
@@ -47,7 +55,7 @@ def scale(
         announce(terminal, looking, namespace)
         if stopping := _stopping(looking, namespace, wanted):
             confirm(terminal, consent, f"Stop every instance of {', '.join(stopping)}?")
-        with changing(looking, terminal) as (session, reporter):
+        with changing(looking, terminal, [*wanted]) as (session, reporter):
             services = [Service(name=name, namespace=namespace) for name in wanted]
             outcomes = run_all(session, [services], work)
     return report(terminal, outcomes, reporter)

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from orchctl.cli.command import command_line, resume_hint
-from orchctl.cli.interruption import StoppableClock, stoppable
-from orchctl.cli.reporter import Reporter
+from orchctl.cli.noting import Notes
 from orchctl.cli.terminal import Terminal
-from orchctl.core import registry
+from orchctl.core import registry, stores
 from orchctl.core.context import Context
 from orchctl.core.rollout import Event
 from orchctl.engine.clock import SystemClock
 from orchctl.engine.holder import this_process
 from orchctl.engine.session import Session
+from orchctl.errors import OrchctlError
+
+if TYPE_CHECKING:
+    from orchctl.cli.reporter import Reporter
 
 
 @contextmanager
 def opened(context: Context) -> Iterator[Session]:
     """A Session that only looks: Ctrl-C ends the command at once, Events are not heard. ``changing`` makes it write."""
-    backend, clock = registry.load(context.backend), SystemClock()
-    with backend.connect(context) as connection:
+    backend, clock, notes = registry.load(context.backend), SystemClock(), Notes()
+    with stores.connect(backend, context) as connection:
         gc.freeze()  # what starting has made stays; from here on commands may take hours
         gc.enable()
         yield Session(
@@ -35,16 +39,26 @@ def opened(context: Context) -> Iterator[Session]:
             holder=this_process(command_line(sys.argv[1:])),
             say=_ignore,
             started=clock.now(),
+            watch=notes.watch,
         )
+    notes.keep(context)
 
 
 @contextmanager
-def changing(session: Session, terminal: Terminal) -> Iterator[tuple[Session, Reporter]]:
-    """The frame of a verb that writes: signals stop it in order, events are shown."""
+def changing(session: Session, terminal: Terminal, services: Sequence[str]) -> Iterator[tuple[Session, Reporter]]:
+    """The frame of a verb that writes: signals stop it in order, events are shown, an error knows its service."""
+    from orchctl.cli.interruption import StoppableClock, stoppable  # only who writes is stopped in order,
+    from orchctl.cli.reporter import Reporter  # and has something to report
+
     clock = StoppableClock()
-    reporter = Reporter(terminal, clock, started=session.started)
-    with stoppable(clock, resume_hint()), reporter:
-        yield replace(session, clock=clock, say=reporter.say), reporter
+    reporter = Reporter(terminal, clock, started=session.started, single=len(services) == 1)
+    try:
+        with stoppable(clock, resume_hint()), reporter:
+            yield replace(session, clock=clock, say=reporter.say), reporter
+    except OrchctlError as error:
+        if len(services) == 1:
+            error.service = services[0]
+        raise
 
 
 def announce(terminal: Terminal, session: Session, namespace: str) -> None:

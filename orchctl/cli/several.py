@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from orchctl.core.rollout import Outcome, OutcomeState
 from orchctl.core.service import Service
 from orchctl.engine.session import Session
-from orchctl.engine.waves import side_by_side
+from orchctl.engine.waves import is_stopping, side_by_side
 
 Work = Callable[[Session, Service], Outcome]
 
@@ -19,7 +19,7 @@ def run_all(session: Session, waves: Sequence[Sequence[Service]], work: Work) ->
         return [work(session, services[0])]
     outcomes: list[Outcome] = []
     for wave in waves:
-        if any(o.exit_code for o in outcomes):
+        if any(is_stopping(o) for o in outcomes):
             outcomes += [_not_started(session, service) for service in wave]
         else:
             done = side_by_side(session, wave, work)

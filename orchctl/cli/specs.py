@@ -32,7 +32,7 @@ def request_of(files: Files, context: Context) -> SpecRequest:
         env_files=tuple(files.env_file),
         environ=dict(os.environ),
         default_namespace=context.namespace,
-        known_backends=() if built_in else (*registry.BUILT_IN, *registry.RESERVED, context.backend),
+        known_backends=() if built_in else (*registry.BUILT_IN, context.backend),
         cwd=working_directory(),
     )
 
@@ -56,7 +56,12 @@ def load_resolved(files: Files, names: Sequence[str], where: Where, context: Con
 
 def load_services(files: Files, names: Sequence[str], where: Where, context: Context) -> list[Service]:
     """As ``load_resolved``; one command works in one namespace."""
-    services = [r.service for r in load_resolved(files, names, where, context)]
+    return services_of(load_resolved(files, names, where, context))
+
+
+def services_of(resolved: Sequence[Resolved]) -> list[Service]:
+    """UsageError when they are of several namespaces."""
+    services = [r.service for r in resolved]
     namespaces = sorted({s.namespace for s in services})
     if len(namespaces) > 1:
         raise UsageError(

@@ -38,14 +38,19 @@ VERBS: dict[str, Verb] = dict(
         _verb("why", "Say why a service is not healthy, and what to do"),
         _verb("scale", "Change how many instances run: web=5 api=+2 worker=50%"),
         _verb("discover", "Print where services can be reached"),
+        _verb("sync", "Publish what runs in the catalog, and withdraw what does not"),
         _verb("rollback", "Go back to an earlier revision"),
         _verb("restart", "Replace every instance without changing anything"),
         _verb("delete", "Remove services and all that was made for them"),
         ("context", Verb("List, show and choose contexts", "context", ("ls", "show", "use"))),
+        _verb("config", "Show every setting in force, and what set it"),
         ("lock", Verb("Show or break the lock of a service", "lock", ("show", "break"))),
+        ("consul", Verb("List what orchctl has in Consul, and remove what is dead", "consul", ("ls", "gc"))),
+        _verb("doctor", "Check that contexts can be reached and used"),
         _verb("backends", "Show what each backend can do"),
         _verb("schema", "Print the JSON Schema of the spec, or of an output"),
         _verb("explain", "Explain an error code such as E0220, or the exit codes"),
+        _verb("completion", "Print the completion script of a shell: bash, zsh or fish"),
     )
 )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from orchctl.cli.names import check_name, namespace_of
-from orchctl.cli.options import OneService, Talk, Where
+from orchctl.cli.options import OneService, Printing, Where
 from orchctl.cli.place import find_context
 from orchctl.cli.session import opened
 from orchctl.cli.terminal import Terminal, terminal_of
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Format = Annotated[Literal["text", "json", "yaml"], typer.Option("--output", "-o", help="How to print the result.")]
 
 
-def why(where: Where, talk: Talk, service: OneService, output: Format = "text") -> int:
+def why(where: Where, talk: Printing, service: OneService, output: Format = "text") -> int:
     """Say why a service is not healthy: cause, evidence, remedy."""
     from orchctl.engine.why import why as diagnose
 

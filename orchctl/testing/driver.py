@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from orchctl.core import stores
 from orchctl.core.backend import Connection
+from orchctl.core.catalogs import open_directory
 from orchctl.core.endpoint import Endpoint
 from orchctl.core.revision import Recorded
 from orchctl.core.rollout import Event, Outcome
@@ -16,6 +18,7 @@ from orchctl.engine import restart as restarting
 from orchctl.engine import rollback as rolling_back
 from orchctl.engine import scale as scaling
 from orchctl.engine import status as looking
+from orchctl.engine import sync as syncing
 from orchctl.engine import waves
 from orchctl.engine import why as explaining
 from orchctl.engine.deploy import DeployOptions
@@ -42,7 +45,7 @@ class Driver:
 
     def run(self, action: Callable[[Session], Outcome]) -> Outcome:
         """``action`` with an open session."""
-        with self.world.backend.connect(self.world.context) as connection:
+        with stores.connect(self.world.backend, self.world.context) as connection:
             return action(self._session(connection))
 
     def deploy(self, service: Service, options: DeployOptions | None = None) -> Outcome:
@@ -50,11 +53,11 @@ class Driver:
 
     def deploy_all(self, services: Sequence[Service], options: DeployOptions | None = None) -> list[Outcome]:
         chosen = options or DeployOptions(limits=self.limits)
-        with self.world.backend.connect(self.world.context) as connection:
+        with stores.connect(self.world.backend, self.world.context) as connection:
             return waves.deploy_services(self._session(connection), services, chosen)
 
     def plan(self, service: Service) -> Planned:
-        with self.world.backend.connect(self.world.context) as connection:
+        with stores.connect(self.world.backend, self.world.context) as connection:
             return plan_one(self._session(connection), service)
 
     def scale(self, name: str, target: str) -> Outcome:
@@ -75,23 +78,34 @@ class Driver:
         return self.run(go)
 
     def history(self, name: str) -> list[Recorded]:
-        with self.world.backend.connect(self.world.context) as connection:
+        with stores.connect(self.world.backend, self.world.context) as connection:
             return Records(connection.store, self.namespace, name).newest_first()
 
     def status(self, name: str) -> looking.ServiceStatus:
-        with self.world.backend.connect(self.world.context) as connection:
+        with stores.connect(self.world.backend, self.world.context) as connection:
             return looking.status(self._session(connection), self.namespace, [name])[0]
 
     def status_of_all(self) -> list[looking.ServiceStatus]:
-        with self.world.backend.connect(self.world.context) as connection:
+        with stores.connect(self.world.backend, self.world.context) as connection:
             return looking.status(self._session(connection), self.namespace)
 
     def discover(self, name: str) -> list[Endpoint]:
-        with self.world.backend.connect(self.world.context) as connection:
+        with stores.connect(self.world.backend, self.world.context) as connection:
             return discovering.discover(self._session(connection), self.namespace, name)
 
+    def sync(self, *names: str) -> list[Outcome]:
+        with stores.connect(self.world.backend, self.world.context) as connection:
+            return syncing.sync(self._session(connection), self.namespace, names, self.limits)
+
+    def collect(self) -> int:
+        """``consul gc``: how many entries and nodes were removed."""
+        with stores.connect(self.world.backend, self.world.context) as connection:
+            session = self._session(connection)
+            with open_directory(self.world.context) as directory:
+                return syncing.bury(session, directory, syncing.dead(session, directory), self.limits)
+
     def why(self, name: str) -> explaining.Diagnosis:
-        with self.world.backend.connect(self.world.context) as connection:
+        with stores.connect(self.world.backend, self.world.context) as connection:
             return explaining.why(self._session(connection), self.namespace, name)
 
     @property

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from orchctl.core.backend import Backend, Connection, Fence, Live, Reader, Secrets, Writer
-from orchctl.core.capability import NATIVE, Claim, Feature, Support, issues_for
+from orchctl.core.capability import NATIVE, Claim, Feature, Support, issues_for, refuse
 from orchctl.core.codec import to_plain
 from orchctl.core.context import Context
 from orchctl.core.document import content_digest, document_of, image_reference
@@ -19,7 +19,7 @@ from orchctl.core.plan import Issue, NativeObject, Plan, Policy
 from orchctl.core.rollout import Handle, Instance, InstanceState, Progress
 from orchctl.core.service import Expose, SecretRef, Service
 from orchctl.core.store import Entry, Store
-from orchctl.errors import AlreadyExists, ForeignObject, NotFound, StalePlan, UnsupportedFeature
+from orchctl.errors import AlreadyExists, ForeignObject, NotFound, StalePlan
 from orchctl.testing.fake_cluster import Definition, FakeCluster, Replica
 
 CLAIMS: dict[Feature, Claim] = dict.fromkeys(Feature, NATIVE) | {
@@ -48,9 +48,7 @@ class FakeBackend(Backend):
         return issues
 
     def render(self, service: Service) -> Sequence[NativeObject]:
-        refused = [(i.path, i.message) for i in self.check(service) if i.policy is Policy.REJECT]
-        if refused:
-            raise UnsupportedFeature(service.name, self.name, refused)
+        refuse(service, self.name, self.check(service))
         body = to_plain(self._own(service).sized(service.replicas if service.replicas is not None else 1))
         return [NativeObject(kind="Definition", name=f"{service.namespace}.{service.name}", body=body)]
 

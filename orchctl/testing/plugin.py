@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from orchctl.core import stores
 from orchctl.core.store import Store
 from orchctl.testing.driver import Driver
 from orchctl.testing.world import World
@@ -25,6 +26,6 @@ def driver(world: World) -> Iterator[Driver]:
 def store(world: World) -> Iterator[Store]:
     """The world's store, empty."""
     world.clean()
-    with world.backend.connect(world.context) as connection:
+    with stores.connect(world.backend, world.context) as connection:
         yield connection.store
     world.clean()

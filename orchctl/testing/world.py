@@ -61,6 +61,8 @@ class World(ABC):
     """How often two deployers race."""
     load_rounds: int = 3
     """How many updates are made under load."""
+    without_processes: str = ""
+    """Why exit codes and output of instances are not to be had here; "" where they are."""
 
     @abstractmethod
     def service(self, behaviour: Behaviour = Behaviour.GOOD, *, name: str = "web", greeting: str = "one") -> Service:

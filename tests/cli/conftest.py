@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from orchctl.cli import interruption
 from orchctl.cli import session as cli_session
 from orchctl.cli.interruption import StoppableClock
 from orchctl.core import registry
 from orchctl.core.backend import Backend
 from orchctl.testing.fake import FakeBackend
 from orchctl.testing.virtual_time import VirtualClock
-from tests.cli.harness import CONFIG, CommandLine, LockedCluster
+from tests.cli.harness import CI_VARIABLES, CONFIG, CommandLine, LockedCluster
 
 
 @pytest.fixture
@@ -32,8 +33,8 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
             return clock.wall()
 
     monkeypatch.setattr(cli_session, "SystemClock", Clock)
-    monkeypatch.setattr(cli_session, "StoppableClock", Clock)
-    for name in ("NO_COLOR", "FORCE_COLOR", "CI", "ORCHCTL_CONTEXT", "ORCHCTL_CONFIG"):
+    monkeypatch.setattr(interruption, "StoppableClock", Clock)
+    for name in ("NO_COLOR", "FORCE_COLOR", "CI", "ORCHCTL_CONTEXT", "ORCHCTL_CONFIG", *CI_VARIABLES):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home/config"))

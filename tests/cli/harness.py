@@ -28,6 +28,16 @@ protected = true
 namespace = "shop"
 """
 
+CI_VARIABLES = (
+    "GITHUB_ACTIONS",
+    "GITHUB_OUTPUT",
+    "GITHUB_STEP_SUMMARY",
+    "GITHUB_WORKSPACE",
+    "GITLAB_CI",
+    "CI_PROJECT_DIR",
+)
+"""What says which CI service runs us; the suite itself may run in one."""
+
 WEB = """\
 name: web
 image: registry.example.com/web:1

@@ -8,7 +8,7 @@ from tests.cli.harness import CommandLine
 
 def test_matrix_has_every_feature_and_backend(cli: CommandLine) -> None:
     lines = cli("backends").out.splitlines()
-    assert lines[0].split() == ["FEATURE", "FAKE", "LOCAL", "SWARM"]
+    assert lines[0].split() == ["FEATURE", "FAKE", "KUBERNETES", "LOCAL", "MARATHON", "SWARM"]
     assert [line.split()[0] for line in lines[1:]] == [f.value for f in Feature]
 
 
@@ -31,3 +31,10 @@ def test_unknown_backend_names_the_known_ones(cli: CommandLine) -> None:
     result = cli("backends", "nomad")
     assert result.code == 2
     assert result.err.startswith("error[E0301]: no backend is called 'nomad'\nhelp: available: ")
+
+
+def test_wide_has_the_reasons_of_all(cli: CommandLine) -> None:
+    out = cli("backends", "-o", "wide").out
+    assert out.splitlines()[0].split() == ["BACKEND", "FEATURE", "SUPPORT", "REASON"]
+    assert "the fake cluster has no SCTP" in out
+    assert {line.split()[0] for line in out.splitlines()[1:]} >= {"fake", "local", "marathon", "swarm", "kubernetes"}

@@ -191,3 +191,30 @@ def test_reason_stands_in_the_history(cli: CommandLine) -> None:
     cli.write("orch.yaml", WEB)
     cli("deploy", "--reason", "ticket 42")
     assert "ticket 42" in cli("history", "web").out
+
+
+def test_older_build_is_refused_and_may_be_meant(cli: CommandLine) -> None:
+    cli.write("orch.yaml", WEB)
+    assert cli("deploy", "-q", "--source-seq", "42").code == 0
+    cli.write("orch.yaml", WEB.replace('"one"', '"two"'))
+    result = cli("deploy", "--source-seq", "41")
+    assert result.code == 5
+    assert result.err.endswith(
+        "error[E0507]: service 'web': build 41 is older than build 42, deployed as revision 1\n"
+        "help: let the newer build stand, or deploy this one on purpose: --allow-older\n"
+    )
+    assert cli("deploy", "-q", "--source-seq", "41", "--allow-older").code == 0
+
+
+def test_saved_plan_of_an_older_build_is_refused(cli: CommandLine) -> None:
+    cli.write("orch.yaml", WEB)
+    assert cli("deploy", "-q", "--source-seq", "42").code == 0
+    cli.write("orch.yaml", WEB.replace('"one"', '"two"'))
+    assert cli("plan", "-q", "--out", "plan.json").code == 0
+    assert cli("deploy", "--plan", "plan.json", "--source-seq", "41").code == 5
+
+
+def test_build_number_is_a_number(cli: CommandLine) -> None:
+    cli.write("orch.yaml", WEB)
+    assert cli("deploy", "--source-seq", "soon").code == 2
+    assert cli("deploy", "--source-seq=-1").code == 2

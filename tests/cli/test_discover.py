@@ -2,10 +2,15 @@ from __future__ import annotations
 
 import json
 
+import pytest
 import yaml
 
-from orchctl.cli.render.endpoints import FORMATS
+from orchctl.cli.discover import _row
+from orchctl.cli.render.endpoints import FORMATS, one_kind_a_port
+from orchctl.core.backend import Connection, Reader
+from orchctl.core.context import Context
 from orchctl.core.endpoint import Endpoint
+from orchctl.testing.fake import FakeBackend, FakeConnection, FakeReader
 from tests.cli.harness import CommandLine
 
 
@@ -33,6 +38,7 @@ def test_document_has_the_promised_fields(cli: CommandLine) -> None:
         "ready": True,
         "revision": 1,
         "weight": 1,
+        "dns_name": "",
         "backend": "fake",
         "context": "test",
     }
@@ -45,7 +51,7 @@ def test_texts_for_other_programs(cli: CommandLine) -> None:
     assert cli("discover", "web", "-o", "env").out == (
         "WEB_HTTP_HOST=10.0.0.1\nWEB_HTTP_PORT=8080\nWEB_HTTP_ADDRESSES=10.0.0.1:8080,10.0.0.2:8080\n"
     )
-    assert cli("discover", "web", "-o", "srv").out.splitlines()[0] == "_http._tcp.web 5 IN SRV 10 1 8080 10.0.0.1."
+    assert cli("discover", "web", "-o", "srv").out.splitlines()[0] == "_http._tcp.web 5 IN SRV 10 1 8080 10-0-0-1.web"
     assert cli("discover", "web", "-o", "haproxy").out == (
         "backend web-http\n"
         "    server web-http-1 10.0.0.1:8080 weight 1 check\n"
@@ -78,8 +84,8 @@ def test_service_without_ports_says_so(cli: CommandLine) -> None:
     assert result.err == "no endpoints: nothing runs, or the spec has no ports\n"
 
 
-def _endpoint(host: str, *, ready: bool = True) -> Endpoint:
-    return Endpoint(service="web", instance="i1", host=host, port=80, port_name="http", ready=ready)
+def _endpoint(host: str, *, ready: bool = True, instance: str = "i1", port_name: str = "http") -> Endpoint:
+    return Endpoint(service="web", instance=instance, host=host, port=80, port_name=port_name, ready=ready)
 
 
 def test_traffic_is_sent_to_ready_endpoints_only() -> None:
@@ -98,3 +104,84 @@ def test_hostile_host_cannot_add_a_directive() -> None:
         assert "evil:1;" not in text.replace("evil:1___", ""), name
         assert not {"$", "`"} & set(text), name
         assert '\n"x"' not in text, name
+
+
+def test_instances_come_before_what_stands_in_front_of_them() -> None:
+    instance, shared = _endpoint("10.1.1.1"), _endpoint("192.0.2.1", instance="")
+    other = _endpoint("192.0.2.1", instance="", port_name="admin")
+    assert one_kind_a_port([shared, instance, other]) == [instance, other]
+
+
+class _Balanced(FakeReader):
+    """A cluster with a load balancer in front of every service."""
+
+    def endpoints(self, namespace: str, name: str) -> list[Endpoint]:
+        return [*super().endpoints(namespace, name), _endpoint("lb.example.com", instance="")]
+
+
+class _BalancedConnection(FakeConnection):
+    @property
+    def reader(self) -> Reader:
+        return _Balanced(self._cluster)
+
+
+class _BalancedBackend(FakeBackend):
+    def connect(self, context: Context) -> Connection:
+        return _BalancedConnection(self.cluster)
+
+
+def test_the_kind_of_endpoint_can_be_chosen(cli: CommandLine) -> None:
+    cli.backends["fake"] = lambda: _BalancedBackend(cli.cluster)
+    cli.deploy()
+    assert cli("discover", "web", "-o", "name").out == "lb.example.com:80\n10.0.0.1:8080\n10.0.0.2:8080\n"
+    assert cli("discover", "web", "-o", "name", "--shared").out == "lb.example.com:80\n"
+    assert cli("discover", "web", "-o", "name", "--instances").out == "10.0.0.1:8080\n10.0.0.2:8080\n"
+    assert "lb.example.com" not in cli("discover", "web", "-o", "nginx").out
+    assert "server lb.example.com:80 weight=1;" in cli("discover", "web", "-o", "nginx", "--shared").out
+    assert cli("discover", "web", "--shared", "--instances").code == 2
+
+
+def test_nothing_of_the_kind_says_so(cli: CommandLine) -> None:
+    cli.deploy()
+    result = cli("discover", "web", "--shared")
+    assert (result.code, result.out) == (0, "")
+    assert result.err == "none of 2 endpoints is of the kind that was asked for\n"
+
+
+def test_wide_has_the_weight_and_the_name_inside(cli: CommandLine) -> None:
+    cli.deploy()
+    head, first, *_ = cli("discover", "web", "-o", "wide").out.splitlines()
+    assert head.endswith("NODE  WEIGHT  NAME INSIDE")
+    assert first.split()[-2:] == ["1", "-"]
+
+
+def test_variables_of_two_ports_are_never_called_the_same() -> None:
+    def at(service: str, port: str, host: str) -> Endpoint:
+        return Endpoint(service=service, instance="i", host=host, port=80, port_name=port)
+
+    lines = FORMATS["env"](
+        [at("a-b", "c", "10.0.0.1"), at("a", "b-c", "10.0.0.2"), at("x", "y", "10.0.0.3")]
+    ).splitlines()
+    assert {line.partition("=")[0] for line in lines if "_HOST" in line} == {"A_B__C_HOST", "A__B_C_HOST", "X_Y_HOST"}
+
+
+@pytest.mark.parametrize("form", sorted({*FORMATS} - {"hosts"}))  # that one has addresses alone
+def test_what_has_no_port_is_in_no_file_for_others(form: str) -> None:
+    """Entries of somebody else in the catalog often have none."""
+    portless = Endpoint(service="a", instance="i", host="10.9.9.9", port=0, port_name="-")
+    assert "10.9.9.9" not in FORMATS[form]([portless])
+
+
+def test_an_address_of_six_parts_has_brackets(cli: CommandLine) -> None:
+    row = _row(Endpoint(service="a", instance="i", host="2001:db8::1", port=80, port_name="http"))
+    assert row[2] == "[2001:db8::1]:80"
+
+
+@pytest.mark.parametrize("form", sorted(FORMATS))
+def test_a_file_for_others_is_whole_or_not_written(cli: CommandLine, form: str) -> None:
+    cli.deploy()
+    path = cli.directory / ".orchctl.toml"
+    path.write_text(path.read_text() + '[contexts.away]\nbackend = "marathon"\nurls = ["http://127.0.0.1:1"]\n')
+    result = cli("discover", "web", "--from", "all", "-o", form)
+    assert (result.code, result.out) == (11, "")
+    assert "not every context could be looked at (away)" in result.err

@@ -12,10 +12,11 @@ import pytest
 
 from orchctl.cli.command import command_line
 from orchctl.cli.exit import _adapter_of, asked_output
+from orchctl.cli.output_schemas.words import errors
 from orchctl.cli.render.errors import error_page
 from orchctl.core.backend import Connection
 from orchctl.core.context import Context
-from orchctl.errors import OrchctlError, SpecError
+from orchctl.errors import SpecError
 from orchctl.testing.fake import FakeBackend
 from tests.cli.harness import WEB, CommandLine
 
@@ -97,10 +98,7 @@ def test_long_line_is_shown_around_the_column() -> None:
 
 
 def test_every_error_has_a_code_of_its_own() -> None:
-    def codes(kind: type[OrchctlError]) -> list[str]:
-        return [kind.code, *(c for sub in kind.__subclasses__() for c in codes(sub))]
-
-    found = codes(OrchctlError)
+    found = [kind.code for kind in errors()]
     assert len(found) == len(set(found))
 
 

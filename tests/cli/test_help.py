@@ -2,17 +2,20 @@ from __future__ import annotations
 
 import pytest
 
-from orchctl.cli.explain import EXIT_CODES
+from orchctl.cli.explain import EXIT_CODES, codes
 from orchctl.cli.verbs import VERBS
 from orchctl.errors import OrchctlError
+from orchctl.spec.codes import Code
 from tests.cli.harness import CommandLine
 
 
 def test_help_lists_every_verb_in_one_line(cli: CommandLine) -> None:
     result = cli("--help")
     assert result.code == 0
+    width = max(map(len, VERBS))
     for name, verb in VERBS.items():
-        assert f"  {name:<8}  {verb.summary}\n" in result.out
+        assert f"  {name:<{width}}  {verb.summary}\n" in result.out
+    assert "__" not in result.out
     assert all(len(line) <= 80 for line in result.out.splitlines())
 
 
@@ -26,6 +29,8 @@ def test_every_verb_has_a_help_page_of_plain_text(cli: CommandLine, verb: str) -
     assert result.code == 0
     assert result.out.startswith(f"Usage: orchctl {verb} ")
     assert "--help" in result.out
+    assert "<str>" not in result.out
+    assert "<list[str]>" not in result.out
 
 
 def test_help_of_a_verb_is_its_help_page(cli: CommandLine) -> None:
@@ -61,7 +66,7 @@ def test_missing_argument_is_a_usage_error(cli: CommandLine) -> None:
 
 def test_unknown_output_kind_names_the_known_ones(cli: CommandLine) -> None:
     assert cli("history", "web", "-o", "xml").err == (
-        "error[E0100]: invalid value for '--output' / '-o': 'xml' is not one of 'table', 'json', 'yaml', 'jsonl'\n"
+        "error[E0100]: invalid value for '--output' / '-o': 'xml' is not one of 'table', 'wide', 'json', 'yaml', 'jsonl'\n"
         "help: see: orchctl history --help\n"
     )
 
@@ -79,4 +84,32 @@ def test_explain_tells_what_a_code_means(cli: CommandLine) -> None:
         "E0220: The spec has no such field; nothing that you wrote is silently ignored. Exit code 2.\n"
     )
     assert "Exit code 5" in cli("explain", "E0503").out
+    assert cli("explain", "E0506").out.startswith("E0506: Another manager of the same object has set fields")
+    assert cli("explain", "E0507").out.startswith("E0507: The build is older than one that was deployed already")
     assert cli("explain", "E9999").code == 4
+
+
+def test_help_reaches_the_commands_of_a_group(cli: CommandLine) -> None:
+    assert cli("help", "lock", "break").out == cli("lock", "break", "--help").out
+    assert cli("help", "lock").out == cli("lock", "--help").out
+
+
+def test_help_and_explain_have_the_same_text(cli: CommandLine) -> None:
+    for topic in ("exit-codes", "E0220", "E0104"):
+        explained = cli("explain", topic)
+        assert (explained.code, explained.out) == (0, cli("help", topic).out)
+
+
+def test_every_code_of_an_error_is_explained_in_a_sentence_of_its_own(cli: CommandLine) -> None:
+    def kinds(kind: type[OrchctlError]) -> set[type[OrchctlError]]:
+        return {kind}.union(*map(kinds, kind.__subclasses__()))
+
+    ours = {kind for kind in kinds(OrchctlError) if kind.__module__ == OrchctlError.__module__}
+    assert all("__doc__" in vars(kind) and kind.__doc__ for kind in ours)
+    assert {kind.code for kind in ours} | {code.value for code in Code} == set(codes())
+    assert len(set(codes().values())) == len(codes())
+    assert all(text.partition(" Exit code ")[0].endswith(".") and "``" not in text for text in codes().values())
+
+
+def test_an_interruption_has_the_exit_code_of_its_signal(cli: CommandLine) -> None:
+    assert cli("explain", "E1200").out.endswith(" Exit code 128+n: ended by signal n.\n")

@@ -56,3 +56,26 @@ def test_unknown_service_exits_4(cli: CommandLine) -> None:
         4,
         "error[E0400]: no revisions of 'web' in namespace 'default'\nhelp: see what there is: orchctl status\n",
     )
+
+
+def test_build_numbers_have_a_column_when_there_are_any(cli: CommandLine) -> None:
+    cli.deploy()
+    cli.write("orch.yaml", WEB.replace('"one"', '"two"'))
+    cli("deploy", "-q", "--source-seq", "1732500000")
+    lines = cli("history", "web").out.splitlines()
+    assert lines[0].split()[:5] == ["REVISION", "STATUS", "CREATED", "BY", "SOURCE"]
+    assert [line.split()[4] for line in lines[1:]] == ["1732500000", "-"]
+    items = json.loads(cli("history", "web", "-o", "json").out)["items"]
+    assert [item["source_seq"] for item in items] == [1732500000, None]
+
+
+def test_wide_tells_which_revisions_have_the_same_spec(cli: CommandLine) -> None:
+    cli.deploy()
+    cli.deploy(WEB.replace('"one"', '"two"'))
+    cli("rollback", "web", "--yes", "-q")
+    lines = [line.split() for line in cli("history", "web", "-o", "wide").out.splitlines()]
+    assert lines[0][-2:] == ["SPEC", "TEMPLATE"]
+    assert "SOURCE" in lines[0]
+    third, second, first = (line[-2:] for line in lines[1:])
+    assert third == first != second
+    assert all(len(digits) == 12 for digits in (*first, *second))

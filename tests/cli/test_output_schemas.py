@@ -8,34 +8,36 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import signal
+import socket
+import threading
 import typing
 from collections.abc import Callable, Iterator
 from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
+import dns.message
+import dns.rdatatype
+import dns.rrset
 import jsonschema
 import pytest
 import yaml
 
 from orchctl.cli.explain import EXIT_CODES
 from orchctl.cli.output_schemas import KINDS, schema_of, schema_text
-from orchctl.cli.output_schemas.words import errors
 from orchctl.cli.render.documents import error_document
 from orchctl.cli.verbs import VERBS
-from orchctl.core.backend import Connection
 from orchctl.core.capability import Feature, Support
-from orchctl.core.context import Context
+from orchctl.core.check import Health
 from orchctl.core.plan import Op, Policy
 from orchctl.core.revision import RevisionStatus
 from orchctl.core.rollout import EventKind, FailureKind, InstanceState, OutcomeState, Phase
 from orchctl.core.service import Protocol
-from orchctl.errors import BackendBug, Interrupted, OrchctlError, UnsupportedFeature
-from orchctl.testing.fake import FakeBackend
-from orchctl.testing.fake_cluster import Fault, FaultKind
+from orchctl.errors import OrchctlError
 from tests.cli.harness import WEB, CommandLine, Result
 from tests.cli.test_lock import _lock
+from tests.servers.consul.fake import FakeConsul
+from tests.servers.consul.front import Front
 
 OUTPUTS = Path(__file__).parents[2] / "specs" / "outputs"
 CRASH = "backends: {fake: {behaviour: crash}}\n"
@@ -98,7 +100,7 @@ def test_unknown_kind_is_an_error_with_a_suggestion(cli: CommandLine) -> None:
     assert result.err.startswith("error[E0400]: there is no kind 'outcom'\nhelp: did you mean 'Outcome'? known: ")
 
 
-def _deployed(cli: CommandLine) -> None:
+def deployed(cli: CommandLine) -> None:
     cli.deploy()
 
 
@@ -109,7 +111,7 @@ def _rolled_back(cli: CommandLine) -> None:
     assert cli("deploy", "-q").code == 8
 
 
-def _changed(cli: CommandLine) -> None:
+def changed(cli: CommandLine) -> None:
     cli.deploy()
     cli.write("orch.yaml", WEB.replace('"one"', '"two"') + "user: app\n")
 
@@ -132,15 +134,56 @@ def _two_deployed(cli: CommandLine) -> None:
     cli.deploy(TWO)
 
 
+def _listed(cli: CommandLine) -> None:
+    """In the catalog of a Consul that is there for as long as the test."""
+    front, dns_port = _CONSUL
+    cli.write(
+        ".orchctl.toml",
+        'default = "test"\n[contexts.test]\nbackend = "fake"\ncatalog = "main"\nregister = true\nregister_address = "instance"\n'
+        f'[catalogs.main]\nconsul = "{front.url}"\ndns = "127.0.0.1:{dns_port}"\n',
+    )
+    cli.deploy()
+
+
+def _two_deployed_and_listed(cli: CommandLine) -> None:
+    _listed(cli)
+    cli.deploy(TWO)
+
+
+def _dead(cli: CommandLine) -> None:
+    _listed(cli)
+    cli.cluster.definitions.clear()
+
+
+def _dns() -> int:
+    """A server that knows one address for every name; its port."""
+    server = socket.socket(type=socket.SOCK_DGRAM)
+    server.bind(("127.0.0.1", 0))
+
+    def answer() -> None:
+        while True:
+            question, client = server.recvfrom(4096)
+            reply = dns.message.make_response(dns.message.from_wire(question))
+            asked = reply.question[0]
+            if asked.rdtype == dns.rdatatype.A:
+                reply.answer.append(dns.rrset.from_text(asked.name, 0, "IN", "A", "10.0.0.1"))
+            server.sendto(reply.to_wire(), client)
+
+    threading.Thread(target=answer, daemon=True).start()
+    return int(server.getsockname()[1])
+
+
+_CONSUL = (Front(FakeConsul().respond), _dns())
+
 Prepare = Callable[[CommandLine], None]
 SCENARIOS: dict[str, list[tuple[Prepare, str]]] = {
-    "validate": [(_changed, "--all")],
-    "render": [(_two, ""), (_two, "--resolved")],
-    "plan": [(_changed, ""), (_two, "")],
+    "validate": [(changed, "--all")],
+    "render": [(_two, ""), (_two, "--resolved"), (_listed, "consul-policy")],
+    "plan": [(changed, ""), (_two, "")],
     "deploy": [
-        (_changed, ""),
-        (_changed, "--dry-run"),
-        (_deployed, ""),
+        (changed, ""),
+        (changed, "--dry-run"),
+        (deployed, ""),
         (_two, ""),
         (_two, "--dry-run"),
         (_two, "--no-wait"),
@@ -148,16 +191,21 @@ SCENARIOS: dict[str, list[tuple[Prepare, str]]] = {
     "status": [(_crashing, ""), (_two_deployed, "")],
     "history": [(_rolled_back, "web")],
     "logs": [(_crashing, "web")],
-    "why": [(_crashing, "web"), (_rolled_back, "web"), (_deployed, "web")],
-    "scale": [(_deployed, "web=3"), (_two_deployed, "a=2 b=0 --yes"), (_deployed, "web=2")],
-    "discover": [(_deployed, "web")],
+    "why": [(_crashing, "web"), (_rolled_back, "web"), (deployed, "web")],
+    "scale": [(deployed, "web=3"), (_two_deployed, "a=2 b=0 --yes"), (deployed, "web=2")],
+    "discover": [(deployed, "web"), (_listed, "web --from catalog"), (_listed, "web --from all")],
+    "sync": [(_listed, ""), (_two_deployed_and_listed, "")],
+    "consul ls": [(_listed, "")],
+    "consul gc": [(_dead, "--dry-run")],
     "rollback": [(_two_revisions, "web --yes")],
-    "restart": [(_deployed, "web"), (_two_deployed, "a b")],
-    "delete": [(_deployed, "web --yes"), (_two_deployed, "a b --yes")],
-    "context ls": [(_deployed, "")],
-    "context show": [(_deployed, "")],
+    "restart": [(deployed, "web"), (_two_deployed, "a b")],
+    "delete": [(deployed, "web --yes"), (_two_deployed, "a b --yes")],
+    "context ls": [(deployed, "")],
+    "context show": [(deployed, "")],
+    "config": [(deployed, ""), (deployed, "--context prod -n lab")],
     "lock show": [(_lock, "")],
-    "backends": [(_deployed, "")],
+    "backends": [(deployed, "")],
+    "doctor": [(deployed, ""), (deployed, "--context prod")],
 }
 
 
@@ -177,8 +225,9 @@ RUNS = [
     (words, form, *scenario)
     for words, form in FORMS
     for scenario in SCENARIOS.get(words, [])
-    if (form, scenario[1]) != ("yaml", "--resolved")  # the specs themselves, with comments
+    if (form, scenario[1]) not in (("yaml", "--resolved"), ("yaml", "consul-policy"))  # no documents: texts
 ]
+RUNS += [("discover", form, _listed, "web --dns") for form in ("json", "yaml")]
 
 
 def test_every_verb_with_documents_has_a_scenario() -> None:
@@ -201,126 +250,7 @@ def test_the_scenarios_print_every_kind(cli: CommandLine) -> None:
             kept.clear()
         prepare(cli)
         seen |= set(kinds_of(cli(*words.split(), *more.split(), "-o", form), form))
-    assert seen == set(KINDS)
-
-
-class _BrokenBackend(FakeBackend):
-    def connect(self, context: Context) -> Connection:
-        raise RuntimeError("broken")
-
-
-def _broken(cli: CommandLine) -> None:
-    cli.deploy()
-    cli.backends["fake"] = lambda: _BrokenBackend(cli.cluster)
-
-
-def _faulty(kind: FaultKind) -> Prepare:
-    def prepare(cli: CommandLine) -> None:
-        cli.deploy()
-        cli.cluster.set_fault(Fault(kind, at=0, times=1000))
-
-    return prepare
-
-
-def _written(spec: str) -> Prepare:
-    def prepare(cli: CommandLine) -> None:
-        cli.write("orch.yaml", spec)
-
-    return prepare
-
-
-def _foreign(cli: CommandLine) -> None:
-    cli.deploy()
-    cli.cluster.definitions["default", "web"].owned = False
-    cli.write("orch.yaml", BAD)
-
-
-def _locked(cli: CommandLine) -> None:
-    cli.write("orch.yaml", WEB)
-    _lock(cli)
-
-
-def _worse(cli: CommandLine) -> None:
-    cli.deploy()
-    cli.write("orch.yaml", BAD)
-
-
-def _stale(cli: CommandLine) -> None:
-    _changed(cli)
-    assert cli("plan", "--out", "plan.json", "-q").code == 0
-    cli.deploy(WEB.replace('"one"', '"three"'))
-
-
-def _bad_configuration(cli: CommandLine) -> None:
-    cli.write(".orchctl.toml", "contexts = 3\n")
-
-
-def _interrupted(cli: CommandLine) -> None:
-    cli.write("orch.yaml", WEB)
-
-    def strike() -> None:
-        if cli.cluster.definitions:
-            cli.cluster.on_request = lambda: None
-            os.kill(os.getpid(), signal.SIGINT)
-
-    cli.cluster.on_request = strike
-
-
-FAILURES: list[tuple[Prepare, str, int, str]] = [
-    (_broken, "status", 1, "Error"),
-    (_deployed, "deploy --nonsense", 2, "Error"),
-    (_deployed, "deploy --context nowhere", 2, "Error"),
-    (_deployed, "delete web", 2, "Error"),
-    (_bad_configuration, "status", 2, "Error"),
-    (_written("name: web\nnmae: x\nreplicas: [1]\nports: 3\n"), "validate", 2, "Error"),
-    (_written(WEB.replace("port: 8080", "port: 8080, protocol: sctp")), "deploy", 2, "Error"),
-    (_written(WEB.replace("port: 8080", "port: 8080, protocol: sctp")), "validate", 2, "ValidationList"),
-    (_changed, "plan --exit-code", 3, "Plan"),
-    (_written(WEB), "why web", 4, "Error"),
-    (_foreign, "deploy", 5, "Error"),
-    (_locked, "deploy --lock-timeout 1s", 5, "Error"),
-    (_stale, "deploy --plan plan.json", 5, "Error"),
-    (_written(WEB + "backends: {fake: {behaviour: never_ready}}\n"), "deploy --timeout 2s", 6, "Error"),
-    (_written(BAD), "deploy", 7, "Outcome"),
-    (_worse, "deploy", 8, "Outcome"),
-    (_faulty(FaultKind.UNREACHABLE), "status", 9, "Error"),
-    (_faulty(FaultKind.AUTH), "status", 10, "Error"),
-    (_written(TWO + "  c: {image: x, needs: {a: '*'}, backends: {fake: {behaviour: crash}}}\n"), "deploy", 11, "OutcomeList"),
-    (_interrupted, "deploy", 130, "Error"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("prepare", "words", "code", "kind"), FAILURES, ids=[f"{c}-{w}" for _, w, c, _ in FAILURES])
-def test_every_failure_is_as_its_schema_says(
-    cli: CommandLine, prepare: Prepare, words: str, code: int, kind: str
-) -> None:
-    prepare(cli)
-    result = cli(*words.split(), "-o", "json")
-    assert (result.code, kinds_of(result, "json")) == (code, [kind]), result.err
-    assert json.loads(result.out).get("exit_code", code) == code
-
-
-def test_the_failures_have_every_exit_code() -> None:
-    assert {code for _, _, code, _ in FAILURES} == (set(EXIT_CODES) - {0}) | {130}
-
-
-def test_failures_of_streams_end_with_one_document(cli: CommandLine) -> None:
-    cli.write("orch.yaml", WEB + "backends: {fake: {behaviour: never_ready}}\n")
-    result = cli("deploy", "--timeout", "2s", "-o", "jsonl")
-    kinds = kinds_of(result, "jsonl")
-    assert (result.code, kinds[-1], set(kinds[:-1])) == (6, "Error", {"Event"})
-
-
-@pytest.mark.parametrize("kind", sorted(errors(), key=lambda k: k.code), ids=lambda k: k.__name__)
-def test_the_document_of_every_error_is_as_its_schema_says(kind: type[OrchctlError]) -> None:
-    special: dict[type[OrchctlError], Callable[[], OrchctlError]] = {
-        BackendBug: lambda: BackendBug("fake", RuntimeError("x")),
-        UnsupportedFeature: lambda: UnsupportedFeature("web", "fake", [("user", "no")]),
-        Interrupted: lambda: Interrupted(signal.SIGTERM),
-    }
-    document = error_document(special.get(kind, lambda: kind("x"))())
-    assert check(document) == "Error"
-    assert document["name"] == kind.__name__
+    assert seen == set(KINDS) - {"Message"}  # which is for stderr: test_progress_json
 
 
 @pytest.mark.parametrize(
@@ -336,6 +266,7 @@ def test_the_document_of_every_error_is_as_its_schema_says(kind: type[OrchctlErr
         ("Outcome", "failures kind", FailureKind),
         ("Event", "event", EventKind),
         ("BackendList", "items features image support", Support),
+        ("DoctorReport", "items checks health", Health),
     ],
 )
 def test_enumerations_are_those_of_the_code(kind: str, path: str, enumeration: Any) -> None:
@@ -369,6 +300,7 @@ PROMISED = {
     "Plan": "service backend context changes issues empty",
     "Outcome": "service state revision exit_code duration_ms failures events",
     "Error": "code name message hint file line column exit_code",
+    "DoctorReport": "context backend checks",
 }
 
 
@@ -376,7 +308,7 @@ PROMISED = {
 def test_fields_that_scripts_rely_on_stay(kind: str) -> None:
     schema = published(kind)
     for level in (schema, schema_of(kind)):
-        body = level["properties"]["items"]["items"] if kind.endswith("List") else level
+        body = level["properties"].get("items", {}).get("items", level)
         assert set(PROMISED[kind].split()) <= set(body["required"])
 
 

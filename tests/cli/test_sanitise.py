@@ -44,6 +44,9 @@ def test_sanitised_text_can_be_written_as_utf8(text: str) -> None:
         ("user\u202egnp.exe", "user\\u202egnp.exe"),
         ("\ud800", "\\ud800"),
         ("ü 漢字 🙂", "ü 漢字 🙂"),
+        ("ad\u200bmin\u00ad\ufeff", "ad\\u200bmin\\xad\\ufeff"),
+        ("\U000e0041", "\\U000e0041"),
+        ("می\u200cخواهم 👩\u200d🚀", "می\u200cخواهم 👩\u200d🚀"),
     ],
 )
 def test_escapes_are_visible(text: str, shown: str) -> None:

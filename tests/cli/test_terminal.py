@@ -21,10 +21,10 @@ CRASH = WEB + "backends: {fake: {behaviour: crash}}\n"
 
 
 class Terminal:
-    """A program on a screen of 24 lines and 100 columns."""
+    """A program on a screen of 24 lines."""
 
-    def __init__(self, directory: Path, arguments: list[str], environment: dict[str, str]) -> None:
-        self.screen = pyte.Screen(100, 24)
+    def __init__(self, directory: Path, arguments: list[str], environment: dict[str, str], columns: int) -> None:
+        self.screen = pyte.Screen(columns, 24)
         self._stream = pyte.ByteStream(self.screen)
         self.raw = b""
         self.child = pexpect.spawn(
@@ -32,7 +32,7 @@ class Terminal:
             ["-m", "tests.cli.fake_program", *arguments],
             cwd=str(directory),
             env={**_environment(directory), **environment},
-            dimensions=(24, 100),
+            dimensions=(24, columns),
             timeout=30,
         )
 
@@ -71,7 +71,8 @@ class Terminal:
 
 
 def _environment(directory: Path) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if k not in ("CI", "NO_COLOR", "FORCE_COLOR", "ORCHCTL_CONTEXT")}
+    foreign = ("CI", "NO_COLOR", "FORCE_COLOR", "ORCHCTL_CONTEXT", "COLUMNS", "LINES")
+    kept = {k: v for k, v in os.environ.items() if k not in foreign}
     path = os.pathsep.join([str(_ROOT), str(_ROOT / "backends"), kept.get("PYTHONPATH", "")])
     own = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "PYTHONPATH": path}
     return kept | own | {"ORCHCTL_STATE_DIR": str(directory / "state"), "XDG_CONFIG_HOME": str(directory / "config")}
@@ -88,9 +89,9 @@ def terminal(tmp_path: Path) -> Iterator[Open]:
         'default = "t"\n[contexts.t]\nbackend = "fake"\n[contexts.prod]\nbackend = "fake"\nprotected = true\n'
     )
 
-    def run(*arguments: str, spec: str = WEB, **environment: str) -> Terminal:
+    def run(*arguments: str, spec: str = WEB, columns: int = 100, **environment: str) -> Terminal:
         (tmp_path / "orch.yaml").write_text(spec)
-        opened.append(Terminal(tmp_path, [*arguments], environment))
+        opened.append(Terminal(tmp_path, [*arguments], environment, columns))
         return opened[-1]
 
     yield run
@@ -123,6 +124,15 @@ def test_failure_stays_on_the_screen(terminal: Open) -> None:
     assert screen.end() == 7
     assert "web: crashed: exited with code 7" in screen.text
     assert "    | boom: cannot start" in screen.text
+
+
+def test_doctor_shows_states_in_colour_and_folds_findings_below_themselves(terminal: Open) -> None:
+    screen = terminal("doctor", "--context", "t", FAKE_ENDPOINT="far away " * 12)
+    assert screen.end() == 0
+    assert screen.raw.count(b"\x1b[32mgood\x1b[0m") == 3
+    lines = screen.text.splitlines()
+    assert lines[2].startswith("good     t  connection: answered by far away")
+    assert lines[3].startswith(" " * len("good     t  ") + "far away")
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
@@ -233,3 +243,27 @@ def test_signal_with_several_services_is_told_once_for_each(terminal: Open) -> N
     assert "what was sent goes on without orchctl; run the same command again to resume: orchctl deploy" in (
         screen.text.replace("\n", "")
     )
+
+
+@pytest.mark.parametrize("columns", [100, 40])
+def test_watched_status_is_drawn_in_its_place_and_ctrl_c_ends_it(terminal: Open, columns: int) -> None:
+    screen = terminal("status", "--watch", "--interval", "100ms", columns=columns, FAKE_RUNNING="api web")
+    screen.until(lambda text: text.count("healthy") == 2)
+    frames = screen.raw.count(b"NAME")
+    shown = screen.until(lambda _: screen.raw.count(b"NAME") >= frames + 3)
+    assert [line.split()[:1] for line in shown.splitlines()[:3]] == [["NAME"], ["api"], ["web"]]
+    assert shown.count("NAME") == 1
+    assert len(shown.splitlines()) == 4
+    screen.child.sendintr()
+    assert screen.end() == 130
+    assert "Traceback" not in screen.text
+    assert "interrupted" not in screen.text
+    assert b"\x1b[?" not in screen.raw  # the cursor was never hidden, the screen never switched
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_other_signals_end_a_watch_as_well(terminal: Open, signum: int, code: int) -> None:
+    screen = terminal("status", "--watch", "--interval", "1h", FAKE_RUNNING="web")
+    screen.until(lambda text: "Ctrl-C ends" in text)
+    screen.child.kill(signum)
+    assert screen.end() == code

@@ -1,32 +1,57 @@
-"""Every block of README and docs does what the page says, on plain processes."""
+"""What the pages say about plain processes, and the demo, on real ones."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from tests.docs.blocks import ROOT, blocks, run
+import orchctl_kubernetes.options
+import orchctl_local.claims
+import orchctl_marathon.options
+import orchctl_swarm.options
+from tests.docs.blocks import ROOT, pages_of, run, run_page
 
 
-def test_every_block_says_how_it_is_run() -> None:
-    found = blocks()
-    assert {b.world for b in found} <= {"local", "swarm", ""}
-    assert all(b.why for b in found if not b.world)
-    assert len([b for b in found if b.world]) >= 3
+def test_every_option_of_a_backend_is_on_its_page() -> None:
+    page = (ROOT / "docs" / "options.md").read_text("utf-8")
+    known = {
+        "kubernetes": set(orchctl_kubernetes.options.Options.__dataclass_fields__),
+        "local": set(orchctl_local.claims.OPTIONS),
+        "marathon": set(orchctl_marathon.options.Options.__dataclass_fields__),
+        "swarm": set(orchctl_swarm.options.Options.__dataclass_fields__),
+    }
+    for name, options in known.items():
+        section = page.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+        told = set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
+        assert told == options
+
+
+SAID = {
+    "docs/tutorials/local.md": ["hello: unchanged", "exit code 8\n", "  | boom: no database", "hello: deleted"],
+    "docs/how-to/roll-back.md": [
+        "web: converged, revision 3",
+        "web: converged, revision 4",
+        "the new greeting is rude",
+    ],
+    "docs/how-to/why-did-it-fail.md": [
+        "exit code 8\n",
+        "exit code 7\n",
+        "  | boom: no database",
+        "E0503: Another command",
+    ],
+    "docs/how-to/secrets.md": ["web: converged, revision 1", "web: converged, revision 2"],
+}
+"""What a page promises, in the words of the program."""
 
 
 @pytest.mark.world_local
-def test_the_local_blocks_of_each_page_run_one_after_the_other(tmp_path: Path) -> None:
-    pages: dict[str, list[str]] = {}
-    for block in blocks():
-        if block.world == "local":
-            pages.setdefault(block.page, []).append(block.text)
-    assert "README.md" in pages
-    for page, texts in pages.items():
-        directory = tmp_path / page.replace("/", "-")
-        directory.mkdir()
-        said = run("\n".join(texts), cwd=directory, state=tmp_path / "state")
-        assert "Traceback" not in said
-    assert not (tmp_path / "state" / "local").exists()
+@pytest.mark.parametrize("page", pages_of("local"))
+def test_the_local_blocks_of_a_page_run_one_after_the_other(tmp_path: Path, page: str) -> None:
+    said = run_page(page, "local", tmp_path / "page")
+    assert "Traceback" not in said
+    assert [words for words in SAID.get(page, ()) if words not in said] == []
+    assert [value for value in ("correct horse", "battery staple", "not-in-any-record") if value in said] == []
+    assert not (tmp_path / "page-state" / "local").exists()
 
 
 @pytest.mark.world_local

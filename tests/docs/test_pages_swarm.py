@@ -1,11 +1,11 @@
-"""What README says about Docker Swarm, the demo and every example, on a real one."""
+"""What the pages say about Docker Swarm, the demo and every example, on a real one."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.docs.blocks import ROOT, blocks, run
+from tests.docs.blocks import ROOT, pages_of, run, run_page
 from tests.servers.dockerd import Swarm
 from tests.servers.image import IMAGE
 from tests.servers.registry import Registry
@@ -25,11 +25,13 @@ def environ(dockerd: Swarm, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield {"DOCKER_HOST": f"unix://{dockerd.manager.socket}", **images}
 
 
-def test_the_swarm_blocks_of_each_page_run(dockerd: Swarm, environ: dict[str, str], tmp_path: Path) -> None:
-    texts = [b.text for b in blocks() if b.world == "swarm"]
-    assert texts
-    said = run("\n".join(texts), cwd=ROOT, state=tmp_path / "state", environ=environ)
+@pytest.mark.parametrize("page", pages_of("swarm"))
+def test_the_swarm_blocks_of_a_page_run(dockerd: Swarm, environ: dict[str, str], tmp_path: Path, page: str) -> None:
+    said = run_page(page, "swarm", tmp_path / "page", environ)
     assert "converged" in said
+    if page == "docs/tutorials/swarm.md":
+        assert "exit code 8\n" in said
+        assert "boom: no database" in said
     assert dockerd.api.get("/services") == []
 
 

@@ -20,12 +20,20 @@ _SINGLE: Mapping[str, tuple[str, Schema]] = {
     "ServiceStatus": ("What runs of one service: status.", items.SERVICE_STATUS),
     "Revision": ("One numbered record of a deploy: history.", items.REVISION),
     "Plan": ("What a deploy would change in one service: plan, deploy --dry-run.", items.PLAN),
-    "Outcome": ("How a change of one service ended: deploy, scale, rollback, restart, delete.", items.OUTCOME),
-    "Event": ("What happens during a change: -o jsonl of the verbs that change something.", items.STREAMED_EVENT),
+    "Outcome": ("How a change of one service ended: deploy, scale, rollback, restart, delete, sync.", items.OUTCOME),
+    "Event": (
+        "What happens during a change: -o jsonl of the verbs that change something, and --progress json.",
+        items.STREAMED_EVENT,
+    ),
+    "Message": ("A line of talk: --progress json of any verb.", items.MESSAGE),
     "Error": ("Why a command failed: any verb.", items.ERROR),
     "Diagnosis": ("Why a service is not healthy: why.", items.DIAGNOSIS),
     "LogLine": ("One line of output of an instance: logs.", items.LOG_LINE),
-    "NativeObjectList": ("What the backend would get: render.", offline.NATIVE_OBJECTS),
+    "NativeObjectList": (
+        "What the backend would get: render; what grants the rights for it: render rbac.",
+        offline.NATIVE_OBJECTS,
+    ),
+    "ConsulPolicy": ("What a token for the catalog must be allowed: render consul-policy.", offline.CONSUL_POLICY),
     "ResolvedSpec": ("The merged spec: render --resolved.", offline.RESOLVED_SPEC),
     "Context": ("One context of the configuration: context show.", offline.SHOWN_CONTEXT),
 }
@@ -39,7 +47,14 @@ _LISTS: Mapping[str, tuple[str, Schema]] = {
     "LockList": ("Who is changing services now: lock show.", items.LOCK),
     "ValidationList": ("What each backend makes of each service: validate.", offline.VALIDATION),
     "ContextList": ("The contexts of the configuration: context ls.", offline.CONTEXT),
+    "SettingList": ("Every setting in force, and what set it: config.", offline.SETTING),
     "BackendList": ("What each backend can do: backends.", offline.BACKEND),
+    "CatalogEntryList": (
+        "What orchctl has in a catalog: consul ls; what of it is dead: consul gc.",
+        items.CATALOG_ENTRY,
+    ),
+    "DnsRecordList": ("What the catalog's DNS answers to a client: discover --dns.", items.DNS_RECORD),
+    "DoctorReport": ("What is good and what is bad, context by context: doctor.", items.EXAMINATION),
 }
 
 KINDS = tuple(sorted({*_SINGLE, *_LISTS}))

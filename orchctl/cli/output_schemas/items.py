@@ -14,6 +14,7 @@ from orchctl.cli.output_schemas.words import (
     record,
     text,
 )
+from orchctl.core.check import Health
 from orchctl.core.plan import Op, Policy
 from orchctl.core.revision import RevisionStatus
 from orchctl.core.rollout import EventKind, FailureKind, InstanceState, OutcomeState, Phase
@@ -30,12 +31,35 @@ ENDPOINT = record(
         "node": text("The node it runs on; empty when unknown."),
         "host": text("Where to connect to: an address or a host name."),
         "port_name": text("The port's name in the spec."),
-        "port": {"type": "integer", "minimum": 1, "maximum": 65535, "description": "The number to connect to."},
+        "port": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": 65535,
+            "description": "The number to connect to, 0 = unknown.",
+        },
         "protocol": one_of(Protocol, "The transport."),
         "ready": flag("May receive new requests."),
         "revision": count("The revision that runs there, 0 = unknown."),
         "weight": count("Share of the traffic, relative to the others."),
+        "dns_name": text("What clients in the backend's own network call the service; empty where it has no names."),
         **_PLACE,
+    }
+)
+
+CATALOG_ENTRY = record(
+    {
+        "name": text("What clients ask for; empty for a node without entries."),
+        **_NAMESPACE,
+        "service": text("The service it is of; empty for a node without entries."),
+        "place": text("The node in the catalog, and the entry's id there."),
+    }
+)
+
+DNS_RECORD = record(
+    {
+        "name": text("What was asked for."),
+        "type": {"enum": ["A", "AAAA", "SRV"], "description": "The record's type."},
+        "data": text("An address; of SRV: priority, weight, port, target."),
     }
 )
 
@@ -84,6 +108,7 @@ REVISION = record(
         "replicas": count("How many were asked for."),
         "replicas_override": maybe(count("How many scale asked for since; null = it did not.")),
         "rollback_of": count("The revision whose spec this one repeats, 0 = none."),
+        "source_seq": maybe(count("The number of the build, from --source-seq; null = none was given.")),
         "reason": text("What --reason said."),
         "note": text("How it ended."),
         "template_hash": text("Of what decides what an instance runs."),
@@ -140,6 +165,13 @@ _EVENT_FIELDS: dict[str, Schema] = {
 
 STREAMED_EVENT = record(_EVENT_FIELDS, {"replicas": _REPLICAS})
 
+MESSAGE = record(
+    {
+        "level": {"type": "string", "enum": ["info", "warning", "error"], "description": "How much it matters."},
+        "text": text("What is said."),
+    }
+)
+
 OUTCOME = record(
     {
         "service": text("The service's name."),
@@ -168,6 +200,23 @@ _ERROR_FIELDS: dict[str, Schema] = {
 }
 
 ERROR = record(_ERROR_FIELDS, {"problems": nested(record(_ERROR_FIELDS), "Further problems of the same spec.")})
+
+_CHECK = record(
+    {
+        "name": text("What was looked at: configuration, backend, connection, or what the backend adds to these."),
+        "health": one_of(Health, "How it is; bad: a command would fail because of it."),
+        "finding": text("What was found."),
+        "hint": text("What to do; empty when there is nothing to do."),
+    }
+)
+
+EXAMINATION = record(
+    {
+        "context": text("The context's name."),
+        "backend": text("The backend's name; empty when there is no such context."),
+        "checks": nested(_CHECK, "In the order of looking; the first bad one decides the exit code."),
+    }
+)
 
 DIAGNOSIS = record(
     {

@@ -1,21 +1,24 @@
 """The JSON documents that scripts rely on (apiVersion orchctl.dev/v1). Fields are only ever added.
 
-Escaped by JSON to ASCII, so that no control character of a name or a log reaches a terminal raw.
+Escaped by JSON to ASCII, so that no control character of a name or a log reaches a terminal raw. ``##[`` anywhere and
+``::`` at the start of a line would be commands to the runner of GitHub Actions, so they are escaped, too.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from orchctl.core.codec import to_plain
-from orchctl.core.endpoint import Endpoint
-from orchctl.core.plan import Change, Issue, Plan
-from orchctl.core.revision import Recorded
-from orchctl.core.rollout import Event, Failure, Outcome
-from orchctl.engine.status import ServiceStatus
 from orchctl.errors import OrchctlError, SpecError
+
+if TYPE_CHECKING:  # whoever has one of these has imported it
+    from orchctl.core.endpoint import Endpoint
+    from orchctl.core.plan import Change, Issue, Plan
+    from orchctl.core.revision import Recorded
+    from orchctl.core.rollout import Event, Failure, Outcome
+    from orchctl.engine.status import ServiceStatus
 
 API_VERSION = "orchctl.dev/v1"
 
@@ -24,12 +27,21 @@ Document = dict[str, Any]
 
 def write_document(file: TextIO, document: Mapping[str, Any], kind: str) -> None:
     """Exactly one document: ``json``, ``yaml``, or ``jsonl`` (one line)."""
+    write_value(file, document, kind)
+
+
+def write_value(file: TextIO, value: Any, kind: str) -> None:
+    """The same for any value that JSON has, such as a part of a document."""
     if kind == "yaml":
         import yaml
 
-        file.write(yaml.safe_dump(document, sort_keys=False, allow_unicode=False, width=100))
+        from orchctl.cli.render.yaml_dump import Dumper
+
+        text = yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=False, width=100)
+        file.write(text.replace("##[", r"##\x5b"))
     else:
-        file.write(json.dumps(document, indent=None if kind == "jsonl" else 2) + "\n")
+        text = json.dumps(value, indent=None if kind == "jsonl" else 2)
+        file.write(text.replace("##[", r"##\u005b") + "\n")
 
 
 def headed(kind: str, body: Mapping[str, Any]) -> Document:
@@ -84,6 +96,7 @@ def revision_item(recorded: Recorded) -> Document:
         "replicas": revision.replicas,
         "replicas_override": recorded.replicas_override,
         "rollback_of": revision.rollback_of,
+        "source_seq": recorded.source_seq,
         "reason": revision.reason,
         "note": recorded.note,
         "template_hash": revision.template_hash,
@@ -103,6 +116,7 @@ def endpoint_item(endpoint: Endpoint, *, backend: str, context: str) -> Document
         "ready": endpoint.ready,
         "revision": endpoint.revision,
         "weight": endpoint.weight,
+        "dns_name": endpoint.dns_name,
         "backend": backend,
         "context": context,
     }
@@ -165,6 +179,11 @@ def outcome_item(outcome: Outcome, *, events: Sequence[Event] = ()) -> Document:
         "events": [event_item(e) for e in (*outcome.events, *events)],
         "details": dict(outcome.details),
     }
+
+
+def message_document(text: str, level: Literal["info", "warning", "error"]) -> Document:
+    """A line of talk, for ``--progress json``."""
+    return headed("Message", {"level": level, "text": text})
 
 
 def error_document(error: OrchctlError) -> Document:

@@ -6,7 +6,7 @@ import unicodedata
 
 from orchctl.cli.render.sanitise import sanitise
 from orchctl.cli.render.style import paint
-from orchctl.errors import ConfigError, OrchctlError, SpecError, UnsupportedFeature
+from orchctl.errors import ConfigError, OrchctlError, QueryError, SpecError, UnsupportedFeature
 
 _LONGEST_EXCERPT = 100
 
@@ -24,7 +24,7 @@ def _page(error: OrchctlError, *, colour: bool) -> str:
     lines = [f"{paint(f'error[{error.code}]', 'error', colour=colour)}: {sanitise(_sentence(error))}"]
     if isinstance(error, SpecError | ConfigError) and error.file:
         lines.append(f"  --> {sanitise(_place(error))}")
-    if isinstance(error, SpecError) and error.line and error.source_line.strip():
+    if isinstance(error, SpecError | QueryError) and error.line and error.source_line.strip():
         lines += _excerpt(error, colour=colour)
     if isinstance(error, UnsupportedFeature):
         lines += [f"  {sanitise(path)}: {sanitise(reason)}" for path, reason in error.refusals]
@@ -44,7 +44,7 @@ def _place(error: SpecError | ConfigError) -> str:
     return ":".join([error.file, *(str(n) for n in (error.line, column) if n)])
 
 
-def _excerpt(error: SpecError, *, colour: bool) -> list[str]:
+def _excerpt(error: SpecError | QueryError, *, colour: bool) -> list[str]:
     """The line with a caret below the column; a long line is shown around the column."""
     line, column = error.source_line.rstrip(), max(error.column, 1)
     start = max(0, column - 1 - _LONGEST_EXCERPT // 2) if len(line) > _LONGEST_EXCERPT else 0

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from orchctl.cli.render.documents import event_item, headed, write_document
+from orchctl.cli.render.documents import event_item, headed
 from orchctl.cli.render.style import Style
 from orchctl.cli.terminal import Terminal
 from orchctl.core.rollout import Event, EventKind, Progress
@@ -38,7 +40,7 @@ class PlainLines:
             told.latest = event
             if event.kind is not EventKind.PROGRESS and event.text != told.text:
                 told.text, told.spoke_at_ms = event.text, event.at_ms
-                self._terminal.say(f"{event.service}: {event.text}", _STYLES.get(event.kind))
+                self._tell(event.service, f"{event.service}: {event.text}", _STYLES.get(event.kind))
 
     def stop(self) -> None:
         self._done.set()
@@ -53,6 +55,9 @@ class PlainLines:
                 if is_waiting and at_ms - told.spoke_at_ms >= HEARTBEAT_MS:
                     told.spoke_at_ms = at_ms
                     self._terminal.say(f"{service}: still going: {told.words()} ({seconds(at_ms)})", "dim")
+
+    def _tell(self, _service: str, line: str, style: Style | None) -> None:
+        self._terminal.say(line, style)
 
     def _beat(self) -> None:
         while not self._done.wait(_TICK_S):
@@ -74,10 +79,10 @@ class _Told:
 
 
 class JsonLines:
-    """One JSON object for each Event on stdout; a look only when what it shows has changed."""
+    """One JSON object for each Event; a look only when what it shows has changed."""
 
-    def __init__(self, terminal: Terminal) -> None:
-        self._terminal = terminal
+    def __init__(self, write: Callable[[Mapping[str, Any]], None]) -> None:
+        self._write = write
         self._shown: dict[str, dict[str, int]] = {}
 
     def start(self) -> None:
@@ -90,8 +95,7 @@ class JsonLines:
             if self._shown.get(event.service) == counts:
                 return
             self._shown[event.service] = item["replicas"] = counts
-        write_document(self._terminal.out, headed("Event", item), "jsonl")
-        self._terminal.out.flush()
+        self._write(headed("Event", item))
 
     def stop(self) -> None:
         """Nothing to put back."""

@@ -25,6 +25,13 @@ _DOT = {
 }
 
 
+class _Console(Console):
+    """Leaves the cursor alone: one that was never hidden needs no putting back, however the command ends or is stopped (Ctrl-Z)."""
+
+    def show_cursor(self, show: bool = True) -> bool:  # noqa: ARG002
+        return False
+
+
 class LiveView:
     """Dots for the instances, the time, and what is not ready and why; problems stay above it."""
 
@@ -32,7 +39,7 @@ class LiveView:
         self._clock = clock
         self._started = started
         self._services: dict[str, _Block] = {}
-        self._console = Console(
+        self._console = _Console(
             file=terminal.err,
             force_terminal=True,
             no_color=not terminal.colour_err,
@@ -113,8 +120,8 @@ def _dot(instance: Instance) -> tuple[str, str]:
 
 
 def _trouble(service: str, instance: Instance) -> Text:
-    from orchctl.engine.wait import describe
+    from orchctl.engine.wait import describe, place_of
 
-    name = f"{service}.{instance.slot}" if instance.slot else instance.id
+    name = place_of(service, instance)
     style = "red" if instance.problem else "dim"
     return Text(f"  {sanitise(f'{name} {describe(instance)}')}", style=style, no_wrap=True, overflow="ellipsis")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 
 from orchctl.cli.command import resume_hint
-from orchctl.cli.render.documents import headed, one_or_list, outcome_item, write_document
+from orchctl.cli.render.documents import headed, one_or_list, outcome_item
 from orchctl.cli.render.events import ready_words, seconds
 from orchctl.cli.render.style import Style
 from orchctl.cli.reporter import Reporter
 from orchctl.cli.terminal import Terminal
 from orchctl.core.rollout import Failure, Outcome, OutcomeState
 from orchctl.engine.waves import exit_code
+from orchctl.errors import QueryError
 
 _LOG_LINES = 10
 
@@ -27,21 +29,43 @@ _STYLES: dict[OutcomeState, Style] = {
 
 def report(terminal: Terminal, outcomes: Sequence[Outcome], reporter: Reporter) -> int:
     """Say it on stderr, print the document on stdout when one was asked for; returns the exit code."""
+    code = exit_code(outcomes)
+    _say(terminal, outcomes, reporter)
+    if any(o.exit_code > 128 for o in outcomes):
+        terminal.complain(f"what was sent goes on without orchctl; {resume_hint()}")
+    if terminal.audience:
+        terminal.audience.outcomes(terminal, outcomes, code)
+    if terminal.wants_document:
+        _print(terminal, outcomes, reporter)
+    elif terminal.output == "name":
+        terminal.names(o.service for o in outcomes)
+    return code
+
+
+def _say(terminal: Terminal, outcomes: Sequence[Outcome], reporter: Reporter) -> None:
+    if terminal.progress == "json":
+        with suppress(OSError):
+            for outcome in outcomes:
+                if outcome.exit_code or not terminal.quiet:
+                    terminal.tell(headed("Outcome", outcome_item(outcome)))
+        return
     for outcome in outcomes:
         _summary(terminal, outcome, reporter)
     if len(outcomes) > 1:
         _total(terminal, outcomes)
-    if any(o.exit_code > 128 for o in outcomes):
-        terminal.complain(f"what was sent goes on without orchctl; {resume_hint()}")
-    if terminal.output == "jsonl":
-        for outcome in outcomes:
-            write_document(terminal.out, headed("Outcome", outcome_item(outcome)), "jsonl")
-    elif terminal.wants_document:
-        items = [outcome_item(o, events=reporter.events_of(o.service)) for o in outcomes]
-        terminal.document(one_or_list("Outcome", items))
-    elif terminal.output == "name":
-        terminal.names(o.service for o in outcomes)
-    return exit_code(outcomes)
+
+
+def _print(terminal: Terminal, outcomes: Sequence[Outcome], reporter: Reporter) -> None:
+    """An expression that does not fit is told; it does not change how the services are, and the exit code is about them."""
+    try:
+        if terminal.output == "jsonl":
+            for outcome in outcomes:
+                terminal.document(headed("Outcome", outcome_item(outcome)))
+        else:
+            items = [outcome_item(o, events=reporter.events_of(o.service)) for o in outcomes]
+            terminal.document(one_or_list("Outcome", items))
+    except QueryError as error:
+        terminal.complain(f"--query: {error}; nothing is printed", "error")
 
 
 def _summary(terminal: Terminal, outcome: Outcome, reporter: Reporter) -> None:

@@ -47,17 +47,17 @@ def summary(plan: Plan) -> str:
 def _change(change: Change, *, colour: bool) -> str:
     mark, style = _MARKS[change.op]
     values: dict[Op, Callable[[], str]] = {
-        Op.ADD: lambda: _value(change.after),
-        Op.REMOVE: lambda: _value(change.before),
-        Op.UPDATE: lambda: f"{_value(change.before)} -> {_value(change.after)}",
+        Op.ADD: lambda: value_text(change.after),
+        Op.REMOVE: lambda: value_text(change.before),
+        Op.UPDATE: lambda: f"{value_text(change.before)} -> {value_text(change.after)}",
     }
     restarts = paint("  (restarts)", "warning", colour=colour) if change.restarts else ""
     line = paint(f"{mark} {sanitise(change.path)}: {values[change.op]()}", style, colour=colour)
     return f"  {line}{restarts}"
 
 
-def _value(value: Any) -> str:
-    """Plain scalars as they are; what could be misread, and everything with structure, as JSON."""
+def value_text(value: Any) -> str:
+    """Plain scalars as they are; what could be misread, and everything with structure, as JSON. Sanitised; long ones are cut."""
     if isinstance(value, str) and value.isprintable() and value == value.strip() and value:
         text = value
     else:

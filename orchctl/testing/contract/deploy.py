@@ -123,6 +123,9 @@ class DeployContract:
         assert driver.plan(one).plan.is_empty
 
     def test_labels_change_without_a_restart(self, world: World, driver: Driver) -> None:
+        claim = world.backend.capabilities()[Feature.LABELS]
+        if claim.support is not Support.NATIVE:
+            pytest.skip(claim.reason)
         driver.deploy(world.service())
         running = set(world.truth("web").running)
         outcome = driver.deploy(replace(world.service(), labels={"team": "checkout"}))

@@ -10,7 +10,7 @@ from orchctl.engine.history import KEPT_REVISIONS
 from orchctl.errors import NotFound
 from orchctl.testing.contract.deploy import greetings
 from orchctl.testing.driver import Driver
-from orchctl.testing.world import World
+from orchctl.testing.world import Behaviour, World
 
 
 class HistoryContract:
@@ -29,6 +29,19 @@ class HistoryContract:
         outcome = driver.rollback("web")
         assert (outcome.state, outcome.revision) == (OutcomeState.CONVERGED, 3)
         assert greetings(world.truth("web")) == ["one", "one"]
+        assert driver.history("web")[0].revision.rollback_of == 1
+
+    def test_after_a_failure_that_was_rolled_back_it_goes_to_the_one_before_that(
+        self, world: World, driver: Driver
+    ) -> None:
+        """The newest that was superseded has the spec that runs again: going there would change nothing."""
+        driver.deploy(world.service(greeting="one"))
+        driver.deploy(world.service(greeting="two"))
+        assert driver.deploy(world.service(Behaviour.CRASH, greeting="bad")).state is OutcomeState.ROLLED_BACK
+        driver.scale("web", "3")
+        outcome = driver.rollback("web")
+        assert (outcome.state, outcome.revision) == (OutcomeState.CONVERGED, 5)
+        assert greetings(world.truth("web")) == ["one"] * 3
         assert driver.history("web")[0].revision.rollback_of == 1
 
     def test_rollback_three_back_after_scaling_in_between(self, world: World, driver: Driver) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+from orchctl.core import stores
 from orchctl.core.rollout import OutcomeState
 from orchctl.engine.history import KEPT_REVISIONS
 from orchctl.engine.holder import this_process
@@ -33,7 +34,7 @@ class RaceContract:
 
     def test_a_lease_of_a_dead_process_is_taken_over_at_once(self, world: World, driver: Driver) -> None:
         dead = replace(this_process("killed"), pid=2**22 + 1, token="dead")
-        with world.backend.connect(world.context) as connection:
+        with stores.connect(world.backend, world.context) as connection:
             acquire(
                 connection.store,
                 namespace=driver.namespace,
@@ -48,7 +49,7 @@ class RaceContract:
         assert world.clock.now() - started < 60
 
     def test_a_broken_lease_stops_its_holder_and_is_free(self, world: World, driver: Driver) -> None:
-        with world.backend.connect(world.context) as connection:
+        with stores.connect(world.backend, world.context) as connection:
             store = connection.store
             acquire(
                 store,
