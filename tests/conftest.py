@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-WORLDS = {"world_local": "local", "world_swarm": "swarm"}
+WORLDS = {
+    "world_local": "local",
+    "world_consul": "consul",
+    "world_marathon": "marathon",
+    "world_swarm": "swarm",
+    "world_kubernetes": "kubernetes",
+}
 
-pytest_plugins = ["tests.servers.fixtures", "tests.worlds.fixtures"]
+pytest_plugins = ["tests.servers.fixtures", "tests.servers.consul.fixtures", "tests.worlds.fixtures"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "world_local: starts real processes under a real supervisor")
+    config.addinivalue_line("markers", "world_consul: needs a real Consul")
+    config.addinivalue_line(
+        "markers", "world_marathon: runs real processes on a simulated Mesos, or on a Marathon given"
+    )
     config.addinivalue_line("markers", "world_swarm: needs a real dockerd")
+    config.addinivalue_line("markers", "world_kubernetes: needs a real Kubernetes")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A Marathon that is given (tests/worlds/marathon.py) is one for all workers: its tests go one after the other."""
+    if os.environ.get("ORCHCTL_TEST_MARATHON_URL"):
+        for item in (i for i in items if i.get_closest_marker("world_marathon")):
+            item.add_marker(pytest.mark.xdist_group("marathon"))
 
 
 class _Tally:
@@ -49,5 +68,6 @@ class _Tally:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    if not hasattr(session.config, "workerinput"):
+    """A run inside a test has no cache (``-p no:cacheprovider``), and is not counted."""
+    if session.config.pluginmanager.hasplugin("cacheprovider") and not hasattr(session.config, "workerinput"):
         session.config.pluginmanager.register(_Tally(session.config.rootpath / ".pytest_cache" / "worlds"))

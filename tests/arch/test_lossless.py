@@ -16,6 +16,7 @@ import pytest
 from orchctl.core import registry
 from orchctl.core.backend import Backend
 from orchctl.core.codec import canonical_json, to_plain
+from orchctl.core.document import spec_hash, template_hash
 from orchctl.core.plan import Issue, Policy
 from orchctl.core.service import Service
 from orchctl.spec.fields import leaves
@@ -114,11 +115,23 @@ CASES: dict[str, tuple[dict[str, Any], Any, Any]] = {
     "placement.max_per_node": ({}, 1, 2),
     "needs.*": ({"needs": {"db": "*"}}, "*", ">=2"),
     "provides.*": ({"provides": {"api": "1"}}, "1", "2"),
+    "register": ({}, True, False),
+    "register.name": ({"register": {}}, "www", "web"),
+    "register.tags": ({"register": {}}, ["a"], ["b"]),
+    "register.address": ({"register": {}}, "service", "instance"),
+    "register.shared": ({"register": {}}, True, False),
+    "allow": ({}, ["api"], []),
 }
 
 
 # Carried out by orchctl itself, the same on every backend: recorded in the live document and nowhere else.
 OWN = {"rollout.deadline", "rollout.on_failure", "rollout.min_ready", "needs.*", "provides.*", "scale.min", "scale.max"}
+# As long as a service is deployed; backends hold a process that starts to it as well, where they check liveness.
+OWN |= {"health.start.deadline"}
+
+# Carried out by orchctl beside the backend, which is not even told: Marathon replaces every instance for a changed label.
+BESIDE = {"allow", "register", "register.name", "register.tags", "register.address", "register.shared"}
+ON_BACKEND = [leaf for leaf in CASES if leaf not in BESIDE]
 
 
 def test_every_leaf_of_the_spec_has_a_case() -> None:
@@ -126,7 +139,7 @@ def test_every_leaf_of_the_spec_has_a_case() -> None:
 
 
 @pytest.mark.parametrize("backend", list(BACKENDS.values()), ids=list(BACKENDS))
-@pytest.mark.parametrize("leaf", list(CASES))
+@pytest.mark.parametrize("leaf", ON_BACKEND)
 def test_a_change_is_rendered_or_told(tmp_path: Path, leaf: str, backend: Backend) -> None:
     around, one, other = CASES[leaf]
     before, after = (service_with(tmp_path, leaf, around, value) for value in (one, other))
@@ -140,7 +153,20 @@ def test_a_change_is_rendered_or_told(tmp_path: Path, leaf: str, backend: Backen
 
 
 @pytest.mark.parametrize("backend", list(BACKENDS.values()), ids=list(BACKENDS))
-@pytest.mark.parametrize("leaf", list(CASES))
+@pytest.mark.parametrize("leaf", sorted(BESIDE))
+def test_what_is_carried_out_beside_the_backend_changes_nothing_there(
+    tmp_path: Path, leaf: str, backend: Backend
+) -> None:
+    around, one, other = CASES[leaf]
+    before, after = (service_with(tmp_path, leaf, around, value) for value in (one, other))
+    assert spec_hash(before) != spec_hash(after), "a revision of its own"
+    assert template_hash(before, backend.name) == template_hash(after, backend.name), "nothing restarts"
+    if not refused(backend, before):
+        assert rendered(backend, before.on_backend()) == rendered(backend, after.on_backend())
+
+
+@pytest.mark.parametrize("backend", list(BACKENDS.values()), ids=list(BACKENDS))
+@pytest.mark.parametrize("leaf", ON_BACKEND)
 def test_a_change_that_is_rendered_shows_in_the_plan(tmp_path: Path, leaf: str, backend: Backend) -> None:
     """What is sent is compared: a rendered change with an equal projected document would never be deployed."""
     if leaf in ("name", "namespace"):
@@ -161,7 +187,7 @@ def service_with(directory: Path, leaf: str, around: dict[str, Any], value: Any)
         (directory / name).write_text(name, "utf-8")
     path = directory / "orch.yaml"
     path.write_text(json.dumps(document), "utf-8")
-    (resolved,) = load_services(SpecRequest(files=(str(path),), cwd=directory, known_backends=("local", "swarm")))
+    (resolved,) = load_services(SpecRequest(files=(str(path),), cwd=directory, known_backends=tuple(registry.BUILT_IN)))
     return resolved.service
 
 
@@ -200,7 +226,7 @@ def rendered(backend: Backend, service: Service) -> str:
 
 def natively(backend: Backend, service: Service) -> str:
     """The rendered objects without orchctl's notes."""
-    return canonical_json([_without_notes(to_plain(o)) for o in backend.render(service)])
+    return canonical_json([_without_notes(to_plain(o)) for o in backend.render(service.on_backend())])
 
 
 def _without_notes(value: Any) -> Any:

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from orchctl.cli.manual.man import pages
+from orchctl.cli.verbs import help_text
+from orchctl.core.registry import BUILT_IN
 from tests.docs.blocks import ROOT, run
 
 
@@ -24,11 +27,32 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_it_holds_the_program_its_backends_and_the_kit_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    tops = {n.split("/")[0] for n in names if ".dist-info" not in n}
-    assert tops == {"orchctl", "orchctl_local", "orchctl_swarm"}
+    tops = {n.split("/")[0] for n in names if ".dist-info" not in n and ".data/" not in n}
+    assert tops == {"orchctl", *(f"orchctl_{name}" for name in BUILT_IN)}
     assert "orchctl/testing/contract/deploy.py" in names
     assert "orchctl/cli/app.py" in names
     assert any(n.endswith("licenses/LICENSE") for n in names)
+
+
+def test_it_brings_completion_for_every_shell_where_the_shell_looks(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {n for n in names if n.startswith("orchctl/completions/")} == {
+        f"orchctl/completions/{file}" for file in ("orchctl.bash", "_orchctl", "orchctl.fish")
+    }
+    shared = {n.partition(".data/data/")[2] for n in names if ".data/" in n}
+    assert {n for n in shared if not n.startswith("share/man/")} == {
+        "share/bash-completion/completions/orchctl",
+        "share/zsh/site-functions/_orchctl",
+        "share/fish/vendor_completions.d/orchctl.fish",
+    }
+
+
+def test_it_brings_the_man_pages_where_man_looks_and_the_text_of_help(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        paths = {n.partition("/share/man/")[2]: n for n in archive.namelist() if "/share/man/" in n}
+        found = {path: archive.read(name).decode() for path, name in paths.items()}
+        assert archive.read("orchctl/help.txt").decode() == help_text()
+    assert found == pages()
 
 
 @pytest.mark.world_local

@@ -10,9 +10,10 @@ import time
 from pathlib import Path
 
 from tests.bench.measure import Row, run
+from tests.servers.waiting import until
 
 REPLICAS = 20
-SLEEPER = [sys.executable, "-S", "-c", "import time; time.sleep(600)"]
+SLEEPER = [sys.executable, "-S", "-c", "import signal; signal.pause()"]
 
 
 def rows() -> list[Row]:
@@ -65,10 +66,7 @@ def _supervisor(directory: Path) -> float:
         [str(base / "supervisord"), "-n", "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        while _running(base, config) < REPLICAS:
-            if time.perf_counter() - started > 60:
-                raise RuntimeError("supervisord did not start its programs within a minute")
-            time.sleep(0.05)
+        until("supervisord's programs", lambda: _running(base, config) == REPLICAS, seconds=60)
         return time.perf_counter() - started
     finally:
         daemon.terminate()

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.bench.measure import Row, pair, run
 
 HELLO = str(Path(__file__).parents[2] / "specs" / "examples" / "hello.yaml")
-GOALS = {"--version": "<= 2x", "--help": "<= 2x", "validate": "<= 20x", "status": "<= 20x"}
+GOALS = {"--version": "<= 1.5x", "--help": "<= 1.5x", "validate": "<= 20x", "status": "<= 10x"}
 
 
 def rows() -> list[Row]:

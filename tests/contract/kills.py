@@ -9,6 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orchctl.core.revision import RevisionStatus
+from orchctl.testing.contract.deploy import greetings
+from orchctl.testing.driver import Driver
+from orchctl.testing.world import World
+
 SHARE = int(os.environ.get("ORCHCTL_TEST_KILLS", "12"))
 """How many of the steps are tried, spread evenly and moved by the operation, so that no two try the same ones."""
 
@@ -53,3 +58,34 @@ class Shell:
 def chosen(steps: int, offset: int, share: int = SHARE) -> list[int]:
     stride = max(1, steps // share)
     return list(range(1 + offset % stride, steps + 1, stride))
+
+
+class KillContract:
+    """Killed at steps spread over the whole command, then the same command again. A test module brings ``shell``."""
+
+    def test_a_killed_update_is_finished_by_the_same_command(self, shell: Shell, world: World) -> None:
+        assert shell.deploy("zero").returncode == 0
+        steps = shell.steps_of("deploy", "-f", str(shell.spec), greeting="one")
+        assert steps > 20
+        for number, at in enumerate(chosen(steps, 5, max(6, SHARE // 2))):
+            greeting = f"g{number}"
+            killed = shell.deploy(greeting, kill_at=at)
+            assert killed.returncode in (-9, 0), killed.stderr
+            again = shell.deploy(greeting)
+            assert again.returncode == 0, again.stderr
+            assert greetings(world.truth("web")) == [greeting, greeting]
+            history = Driver(world).history("web")
+            numbers = [r.revision.number for r in history]
+            assert numbers == list(range(numbers[0], numbers[0] - len(numbers), -1))
+            assert [r.status for r in history].count(RevisionStatus.DEPLOYED) == 1
+
+    def test_a_killed_delete_is_finished_by_the_same_command(self, shell: Shell, world: World) -> None:
+        assert shell.deploy("one").returncode == 0
+        steps = shell.steps_of("delete", "web", "--yes", greeting="one")
+        for at in chosen(steps, 2, max(6, SHARE // 2)):
+            assert shell.deploy("one").returncode == 0
+            killed = shell.run("delete", "web", "--yes", kill_at=at)
+            assert killed.returncode in (-9, 0), killed.stderr
+            again = shell.run("delete", "web", "--yes")
+            assert again.returncode in (0, 4), again.stderr
+            assert world.truth("web").leftovers == ()

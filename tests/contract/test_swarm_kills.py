@@ -7,10 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchctl.core.revision import RevisionStatus
-from orchctl.testing.contract.deploy import greetings
-from orchctl.testing.driver import Driver
-from tests.contract.kills import SHARE, Shell, chosen
+from tests.contract.kills import KillContract, Shell
 from tests.servers.image import IMAGE
 from tests.worlds.swarm import SwarmWorld
 
@@ -33,39 +30,19 @@ backends: {{swarm: {{resolve_image: never}}}}
 
 
 @pytest.fixture
-def shell(swarm_world: SwarmWorld, tmp_path: Path) -> Shell:
-    service = swarm_world.service()
+def world(swarm_world: SwarmWorld) -> SwarmWorld:
+    return swarm_world
+
+
+@pytest.fixture
+def shell(world: SwarmWorld, tmp_path: Path) -> Shell:
+    service = world.service()
     command, args = (json.dumps(list(words)).replace("$", "$$") for words in (service.command, service.args))
     spec = tmp_path / "web.orch.yaml"
     spec.write_text(SPEC.format(image=IMAGE, command=command, args=args), "utf-8")
     config = tmp_path / "config.toml"
-    config.write_text(f'[contexts.here]\nbackend = "swarm"\nhost = "unix://{swarm_world.proxy.path}"\n', "utf-8")
+    config.write_text(f'[contexts.here]\nbackend = "swarm"\nhost = "unix://{world.proxy.path}"\n', "utf-8")
     return Shell(spec, config, tmp_path / "state")
 
 
-def test_a_killed_update_is_finished_by_the_same_command(shell: Shell, swarm_world: SwarmWorld) -> None:
-    assert shell.deploy("zero").returncode == 0
-    steps = shell.steps_of("deploy", "-f", str(shell.spec), greeting="one")
-    for number, at in enumerate(chosen(steps, 5, max(6, SHARE // 2))):
-        greeting = f"g{number}"
-        killed = shell.deploy(greeting, kill_at=at)
-        assert killed.returncode in (-9, 0), killed.stderr
-        again = shell.deploy(greeting)
-        assert again.returncode == 0, again.stderr
-        assert greetings(swarm_world.truth("web")) == [greeting, greeting]
-        history = Driver(swarm_world).history("web")
-        numbers = [r.revision.number for r in history]
-        assert numbers == list(range(numbers[0], numbers[0] - len(numbers), -1))
-        assert [r.status for r in history].count(RevisionStatus.DEPLOYED) == 1
-
-
-def test_a_killed_delete_is_finished_by_the_same_command(shell: Shell, swarm_world: SwarmWorld) -> None:
-    assert shell.deploy("one").returncode == 0
-    steps = shell.steps_of("delete", "web", "--yes", greeting="one")
-    for at in chosen(steps, 2, max(6, SHARE // 2)):
-        assert shell.deploy("one").returncode == 0
-        killed = shell.run("delete", "web", "--yes", kill_at=at)
-        assert killed.returncode in (-9, 0), killed.stderr
-        again = shell.run("delete", "web", "--yes")
-        assert again.returncode in (0, 4), again.stderr
-        assert swarm_world.truth("web").leftovers == ()
+class TestKills(KillContract): ...

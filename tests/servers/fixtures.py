@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import pytest
 
 from tests.servers.dockerd import Swarm
+from tests.servers.kubernetes.cluster import Cluster
+from tests.servers.kubernetes.given import Given, given
+from tests.servers.kubernetes.kwok import simulated
 from tests.servers.packages import Unavailable
 
 
@@ -29,3 +33,36 @@ def _running(*, workers: int) -> Iterator[Swarm]:
         pytest.skip(f"no swarm here: {reason}")
     yield swarm
     swarm.stop()
+
+
+@pytest.fixture(scope="session")
+def kubernetes() -> Iterator[Cluster | Given]:
+    """A cluster with one node; skips with the reason where none can run. ORCHCTL_TEST_KUBECONFIG names another one."""
+    if elsewhere := given():
+        yield elsewhere
+        return
+    try:
+        cluster = Cluster().start()
+    except Unavailable as reason:  # anything else is a failure: what this machine can run may not be skipped
+        pytest.skip(f"no Kubernetes here: {reason}")
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def own_kubernetes(kubernetes: Cluster | Given) -> Cluster:
+    """For tests of what only a cluster of our own offers."""
+    if not isinstance(kubernetes, Cluster):
+        pytest.skip("needs the tests' own cluster")
+    return kubernetes
+
+
+@pytest.fixture(scope="module")
+def kwok_cluster() -> Iterator[Cluster]:
+    """A control plane with three simulated nodes, for only as long as one module needs it: it takes part of the CPU."""
+    with contextlib.ExitStack() as stack:
+        try:
+            cluster = stack.enter_context(simulated())
+        except Unavailable as reason:
+            pytest.skip(f"no simulated Kubernetes here: {reason}")
+        yield cluster

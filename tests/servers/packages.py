@@ -18,7 +18,26 @@ PROGRAMS = {
     "busybox": ("busybox-static", "the whole user land of the test images"),
     "docker-registry": ("docker-registry", "a registry on loopback: digests, credentials, missing images"),
     "ip": ("iproute2", "network namespaces of the three-node swarm"),
+    "containerd": ("containerd", "runs the containers of the Kubernetes node"),
+    "runc": ("runc", "starts the containers of the Kubernetes node"),
+    "/usr/lib/cni/bridge": ("containernetworking-plugins", "gives the pods of the Kubernetes node their addresses"),
+    "nft": ("nftables", "the rules of Kubernetes' services"),
+    "conntrack": ("conntrack", "Kubernetes' proxy forgets connections with it"),
+    "ethtool": ("ethtool", "the kubelet asks for it"),
+    "socat": ("socat", "Kubernetes' port forwarding"),
+    "zsh": ("zsh", "completion is tested in it"),
+    "fish": ("fish", "completion is tested in it"),
+    "haproxy": ("haproxy", "reads what discover prints for it"),
+    "nginx": ("nginx-light", "reads what discover prints for it"),
+    "shellcheck": ("shellcheck", "reads the scripts of the wrappers for CI services"),
+    "buildah": ("buildah", "builds the image of the Containerfile"),
+    "promtool": ("prometheus", "reads what discover prints for Prometheus"),
 }
+SWARM = ("dockerd", "iptables", "busybox", "docker-registry", "ip")
+KUBERNETES = (
+    *("containerd", "runc", "/usr/lib/cni/bridge", "iptables", "nft", "conntrack", "ethtool", "socat"),
+    *("busybox", "docker-registry", "ip"),
+)
 
 
 class Unavailable(Exception):
@@ -29,6 +48,8 @@ def need(*programs: str) -> None:
     """Return when every program is on the path, installing what is missing; raises Unavailable with the reason."""
     if os.geteuid() != 0:
         raise Unavailable("needs root: it starts a container engine of its own")
+    if sys.platform != "linux":
+        raise Unavailable("needs Linux: its containers run on this machine's own kernel")
     missing = [p for p in programs if not _which(p)]
     if not missing:
         return
@@ -77,7 +98,7 @@ def _no_autostart() -> Iterator[None]:
 def main() -> None:
     """Before the tests, so that an installation does not eat their time-outs. What cannot be had is skipped by them."""
     try:
-        need(*PROGRAMS)
+        need(*SWARM)
     except Unavailable as reason:
         print(f"no container engine for the tests: {reason}", file=sys.stderr)
 

@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from orchctl.core.context import Context
 from orchctl.core.registry import load
 from orchctl.core.service import Amount, Health, Port, Probe, ProbeKind, Resources, Rollout, Service, Stop
 from orchctl.testing.world import Behaviour, Truth, World
+from tests.servers.waiting import until
 
 NAMESPACE = "test"
 _PROC = Path("/proc")
@@ -151,12 +151,9 @@ class LocalWorld(World):
             if environment.get("ORCHCTL_FILES", "").startswith(below if name == "*" else f"{below}{name}/"):
                 yield pid, environment
 
-    def wait(self, condition: Callable[[], object], *, seconds: float = 20.0) -> None:
-        """Until ``condition()`` holds; AssertionError after ``seconds``."""
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end, "the condition did not come true in time"
-            time.sleep(0.02)
+    def wait(self, condition: Callable[[], object], *, seconds: float = 60.0) -> None:
+        """Until ``condition()`` holds; TimeoutError after ``seconds``."""
+        until("the condition", condition, seconds=seconds, every=0.02)
 
     def _definition(self, name: str) -> Path:
         return self.root / "desired" / NAMESPACE / f"{name}.json"

@@ -1,0 +1,49 @@
+"""Programs that tests run, made once and kept below ~/.cache/orchctl-test."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def built(name: str, program: str, build: Callable[[Path], None], why: str, cache: Path | None = None) -> Path:
+    """``program`` in the cache's folder ``name``; ``build`` makes it at the path that it is given."""
+    folder = (cache or cache_folder()) / name
+    if (folder / program).exists():
+        return folder / program
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder.with_name(f"{name}.lock")):
+        if not (folder / program).exists():
+            print(f"building {why} (kept in {folder})", file=sys.stderr, flush=True)
+            unfinished = folder / f"{program}.{os.getpid()}"
+            try:
+                build(unfinished)
+                unfinished.rename(folder / program)
+            finally:
+                unfinished.unlink(missing_ok=True)
+    return folder / program
+
+
+def fingerprint(folder: Path, *more: str) -> str:
+    """16 hex digits over ``more`` and the names and contents of the files in ``folder``."""
+    digest = hashlib.sha256("".join(more).encode())
+    for source in sorted(folder.iterdir()):
+        digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def cache_folder() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "orchctl-test"
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Two runs that start together build once: the second one waits for the first."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
