@@ -6,7 +6,7 @@ import itertools
 import os
 import random
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 PRIVATE_PORTS = range(31000, 32001)
@@ -34,10 +34,7 @@ def three_agents() -> list[Agent]:
 
 
 class Ports:
-    """Free ports, claimed on the whole machine so that servers of parallel tests do not take the same one.
-
-    A claim is a Unix socket in Linux' abstract namespace: it is atomic, and gone with its process.
-    """
+    """Free ports, claimed on the whole machine so that servers of parallel tests do not take the same one."""
 
     def __init__(self) -> None:
         self._claims: dict[int, socket.socket] = {}
@@ -67,15 +64,56 @@ class Ports:
     def _claim(self, port: int, host: str) -> bool:
         if port in self._claims or not _is_free(port, host):
             return False
-        claim = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            if os.uname().sysname == "Linux":
-                claim.bind(f"\0orchctl-test-port-{port}")
-        except OSError:
+        claim = _claimed(f"port-{port}")
+        if claim:
+            self._claims[port] = claim
+        return claim is not None
+
+
+class Addresses:
+    """Addresses of 127/8 for containers, each handed out once, and by one server on the whole machine only: two tests
+    that run side by side both listen on the container's port."""
+
+    def __init__(self) -> None:
+        self._claims: list[socket.socket] = []
+        self._left: Iterator[str] = iter(())
+
+    def take(self) -> str:
+        """One that nobody had before; OSError when there are none."""
+        if (found := next(self._left, "")) == "":
+            self._left = self._more()
+            found = next(self._left)
+        return found
+
+    def _more(self) -> Iterator[str]:
+        """The 254 addresses of a network that no other server has."""
+        start = random.choice(_NETWORKS)
+        for number in (*_NETWORKS[start:], *_NETWORKS[:start]):
+            if claim := _claimed(f"network-{number}"):
+                self._claims.append(claim)
+                return (f"127.{77 + number // 256}.{number % 256}.{low}" for low in range(1, 255))
+        raise OSError("no free network left for a task")
+
+    def close(self) -> None:
+        for claim in self._claims:
             claim.close()
-            return False
-        self._claims[port] = claim
-        return True
+
+
+_NETWORKS = range(178 * 256)
+"""127.77.0 to 127.254.255."""
+
+
+def _claimed(name: str) -> socket.socket | None:
+    """A claim on ``name``, or None when somebody has it: a Unix socket in Linux' abstract namespace, atomic and gone with
+    its process."""
+    claim = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        if os.uname().sysname == "Linux":
+            claim.bind(f"\0orchctl-test-{name}")
+    except OSError:
+        claim.close()
+        return None
+    return claim
 
 
 def _is_free(port: int, host: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.servers.marathon import launching, observing, rollout
-from tests.servers.marathon.agents import Agent, Ports
+from tests.servers.marathon.agents import Addresses, Agent, Ports
 from tests.servers.marathon.checks import Checks
 from tests.servers.marathon.clock import Clock
 from tests.servers.marathon.events import Events
@@ -51,7 +51,7 @@ class Engine:
         self.clock = Clock()
         self.events = Events(self.clock)
         self.store = Store()
-        self.ports = Ports()
+        self.ports, self.addresses = Ports(), Addresses()
         self.instances: dict[str, Instance] = {}
         self.rollouts: list[rollout.Rollout] = []
         self.delays: dict[Config, Delay] = {}
@@ -94,6 +94,7 @@ class Engine:
                 if task.process:
                     task.process.end()
                 self.ports.release(task.ports)
+        self.addresses.close()
         if self._fault:
             raise RuntimeError("the server stood still") from self._fault
 

@@ -96,7 +96,7 @@ def _take(engine: Engine, instance: Instance, offer: Offer) -> str:
         offer.agent,
         ports,
         engine.clock.now(),
-        container_address=_container_address(instance),
+        container_address=_container_address(engine, instance),
     )
     publish_instance(engine, instance)
     return ""
@@ -130,12 +130,7 @@ def _wanted_ports(instance: Instance) -> list[int]:
     return [one["hostPort"] for one in declared if "hostPort" in one]
 
 
-_addresses = iter(
-    f"127.{high}.{middle}.{low}" for high in range(77, 255) for middle in range(255) for low in range(1, 255)
-)
-
-
-def _container_address(instance: Instance) -> str:
+def _container_address(engine: Engine, instance: Instance) -> str:
     """An address of its own on a container network: all of 127/8 is this machine."""
     is_container = any(one.get("mode", "container") == "container" for one in instance.release.app["networks"])
-    return next(_addresses) if is_container else ""
+    return engine.addresses.take() if is_container else ""
