@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -17,12 +18,14 @@ from orchctl.errors import Unreachable, UsageError
 from orchctl_local.layout import Layout
 
 LOCK_TIMEOUT_S = 10.0
+_NO_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST)
 _LOCK_POLL_S = 0.02
 
 
 def make_root(layout: Layout) -> None:
-    """Create the context's directory, readable by its owner only; UsageError when another user could write into it."""
-    layout.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Create the context's directory, readable by its owner only; UsageError when it cannot stand there (a home that
+    nobody can write to), or when another user could write into it."""
+    _make_whole(layout.root)
     if not is_private(layout.root.stat()):
         raise UsageError(
             f"{layout.root} belongs to another user or can be written by others",
@@ -30,6 +33,22 @@ def make_root(layout: Layout) -> None:
         )
     for name in ("desired", "store", "tmp", "programs"):
         (layout.root / name).mkdir(exist_ok=True, mode=0o700)
+
+
+def _make_whole(root: Path) -> None:
+    """With its parents."""
+    try:
+        try:
+            root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except FileNotFoundError:  # a parent that a delete took away at this very moment
+            root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        if error.errno not in _NO_PLACE:
+            raise
+        raise UsageError(
+            f"the local backend keeps its state in {root}, which cannot be made: {error.strerror}",
+            hint="name another directory with ORCHCTL_STATE_DIR, or give the context a state_dir that you can write",
+        ) from error
 
 
 def is_private(found: os.stat_result) -> bool:

@@ -1,10 +1,14 @@
-"""Every verb that only reads works without a home, with one that cannot be written, in any locale and on any terminal."""
+"""Every verb works without a home, with one that cannot be written, in any locale and on any terminal.
+
+Verbs that write need a place for their journal: where the home is none, ORCHCTL_STATE_DIR names it, and they say so.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -16,6 +20,7 @@ from rich.cells import cell_len
 from orchctl.cli.verbs import VERBS
 from tests.cli.harness import WEB
 from tests.cli.runs import ROOT, Runs
+from tests.cli.signal_program import stored
 
 pytestmark = pytest.mark.world_local  # real processes
 
@@ -59,6 +64,17 @@ COMMANDS: Mapping[str, tuple[str, int]] = {
     "exit codes": ("help exit-codes", 0),
     "version": ("--version", 0),
 }
+WRITING: Mapping[str, tuple[str, int]] = {
+    "init": ("init other -f other.yaml", 0),
+    "deploy": ("deploy -f changed.yaml", 0),
+    "scale": ("scale web=3", 0),
+    "restart": ("restart web", 0),
+    "rollback": ("rollback web --yes", 0),
+    "bad deploy": ("deploy -f crash.yaml", 8),
+    "sync without a catalog": ("sync", 2),
+    "delete": ("delete web --yes", 0),
+}
+"""One after the other."""
 _COLOURS = re.compile(r"\x1b\[[\d;]*m")
 TABLES = ("status", "history", "history wide", "discover", "context ls", "backends reasons")
 
@@ -78,8 +94,9 @@ ENVIRONMENTS: Mapping[str, tuple[dict[str, str | None], int]] = {
 Said = Mapping[str, tuple[int, str]]
 
 
-def test_every_verb_that_reads_is_there() -> None:
+def test_every_verb_is_there() -> None:
     assert {words.split()[0] for words, _ in COMMANDS.values()} >= {*VERBS} - WRITES
+    assert {words.split()[0] for words, _ in WRITING.values()} == WRITES
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +107,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (directory / ".orchctl.toml").write_text('default = "t"\n[contexts.t]\nbackend = "fake"\n')
     (directory / "orch.yaml").write_text(SPEC, "utf-8")
     (directory / "changed.yaml").write_text(SPEC.replace("größer", "kleiner – ü"), "utf-8")
+    crash = SPEC.replace("größer", "kaputt") + "backends: {fake: {behaviour: crash}}\n"
+    (directory / "crash.yaml").write_text(crash, "utf-8")
     (directory / "bad.yaml").write_text("name: web\nimage: a/web:1\nüber: 漢\n", "utf-8")
     runs = Runs()
     for reason in ("größer 漢字", "again"):
@@ -131,17 +150,24 @@ def _answers(name: str, project: Path, latin: Path, tmp_path: Path) -> Said:
     return _SAID[name]
 
 
-def _ask(name: str, project: Path, latin: Path, tmp_path: Path) -> Said:
+def _ask(
+    name: str,
+    project: Path,
+    latin: Path,
+    tmp_path: Path,
+    wanted: Mapping[str, tuple[str, int]] = COMMANDS,
+    **more: str,
+) -> Said:
     changes, columns = ENVIRONMENTS[name]
     kept = {"PATH": os.environ["PATH"], "HOME": str(project), "LANG": "C.UTF-8", "LOCPATH": str(latin)}
     kept["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "backends")])
-    commands = {key: words.split() for key, (words, _) in COMMANDS.items()}
+    commands = {key: words.split() for key, (words, _) in wanted.items()}
     request, answer = tmp_path / "request", tmp_path / "answer"
     request.write_text(json.dumps({"commands": commands, "columns": columns}), "utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "tests.cli.each_verb", str(request), str(answer)],
         cwd=project,
-        env={k: v for k, v in (kept | changes).items() if v is not None},
+        env={k: v for k, v in (kept | changes | more).items() if v is not None},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         timeout=120,
@@ -165,6 +191,35 @@ def test_verb_works(said: tuple[str, Said], command: str) -> None:
         assert "\x1b" not in text
     if environment == "40 columns" and command in TABLES:
         assert max(cell_len(line) for line in _COLOURS.sub("", text).splitlines()) <= 40, text
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_verbs_that_write_work(name: str, project: Path, latin: Path, tmp_path: Path) -> None:
+    if name == "latin-1" and not [*latin.iterdir()]:
+        pytest.skip("the locale cannot be made here: localedef or its sources are missing")
+    shutil.copytree(project, tmp_path / "project")
+    state = str(tmp_path / "state")
+    answers = _ask(name, tmp_path / "project", latin, tmp_path, WRITING, ORCHCTL_STATE_DIR=state)
+    assert {key: code for key, (code, _) in answers.items()} == {key: code for key, (_, code) in WRITING.items()}
+    said = "".join(text for _, text in answers.values())
+    assert "Traceback" not in said
+    assert "E0001" not in said
+    if name in ("C", "POSIX"):
+        assert said.isascii()
+    if name == "dumb":
+        assert "\x1b" not in said
+
+
+def test_without_a_place_for_the_journal_nothing_is_sent_and_the_place_is_asked_for(
+    project: Path, latin: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(project, tmp_path / "project")
+    changing = {key: words for key, words in WRITING.items() if key not in ("init", "sync without a catalog")}
+    answers = _ask("home that cannot be written", tmp_path / "project", latin, tmp_path, changing)
+    for key, (code, text) in answers.items():
+        assert (code, "ORCHCTL_STATE_DIR" in text) == (2, True), f"{key}: {text}"
+    before, after = (stored(place / "cluster") for place in (project, tmp_path / "project"))
+    assert after.definitions == before.definitions
 
 
 @pytest.mark.parametrize(

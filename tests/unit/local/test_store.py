@@ -94,6 +94,15 @@ def test_a_directory_that_others_can_write_is_refused(store: FileStore, tmp_path
         store.create("shop/web/r1", b"", {})
 
 
+@pytest.mark.parametrize("place", ["/proc/nowhere/root", "a file/root"])
+def test_a_place_where_no_directory_can_be_made_is_refused_and_says_where_else(tmp_path: Path, place: str) -> None:
+    """A home that cannot be written: nothing is sent, and nobody looks for a server that is down."""
+    (tmp_path / "a file").write_text("")
+    with pytest.raises(UsageError, match="the local backend keeps its state in") as caught:
+        FileStore(Layout(tmp_path / place)).create("shop/web/r1", b"", {})
+    assert "ORCHCTL_STATE_DIR" in caught.value.hint
+
+
 def test_a_held_lock_is_waited_for_and_then_named(tmp_path: Path) -> None:
     layout = Layout(tmp_path / "root")
     with state_lock(layout), pytest.raises(Unreachable, match=r"state\.lock"), state_lock(layout, timeout_s=0.1):
