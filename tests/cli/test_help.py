@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from orchctl.cli.explain import EXIT_CODES, codes
+from orchctl.cli.output_schemas.words import errors
 from orchctl.cli.verbs import VERBS
 from orchctl.errors import OrchctlError
 from orchctl.spec.codes import Code
 from tests.cli.harness import CommandLine
+
+ROOT = Path(__file__).parents[2]
+DEFINED = ROOT / "orchctl" / "errors.py"
 
 
 def test_help_lists_every_verb_in_one_line(cli: CommandLine) -> None:
@@ -109,6 +116,17 @@ def test_every_code_of_an_error_is_explained_in_a_sentence_of_its_own(cli: Comma
     assert {kind.code for kind in ours} | {code.value for code in Code} == set(codes())
     assert len(set(codes().values())) == len(codes())
     assert all(text.partition(" Exit code ")[0].endswith(".") and "``" not in text for text in codes().values())
+
+
+def test_no_code_is_left_over_from_what_is_never_told() -> None:
+    """Each is used somewhere else than where it is defined."""
+    told = [p for top in ("orchctl", "backends") for p in (ROOT / top).rglob("*.py") if p.name != "codes.py"]
+    words = {word for path in told if path != DEFINED for word in re.findall(r"\w+", path.read_text("utf-8"))}
+    kinds = {kind.__name__ for kind in errors() if "code" in vars(kind)}
+    assert len(kinds) > 20
+    assert kinds - words == set()
+    dotted = {name for path in told for name in re.findall(r"\bCode\.(\w+)", path.read_text("utf-8"))}
+    assert {code.name for code in Code} - dotted == set()
 
 
 def test_an_interruption_has_the_exit_code_of_its_signal(cli: CommandLine) -> None:
