@@ -68,7 +68,7 @@ _FORMAT = """\
 """
 
 
-class _Still:
+class Still:
     """Stands in for Rich's Live, whose thread draws as real time passes."""
 
     def __init__(self, **_: Any) -> None:
@@ -108,10 +108,10 @@ def _deploy(cli: CommandLine) -> Sequence[RenderableType]:
         show(view, event)
         frames.append(view._draw())
 
-    cli.monkeypatch.setattr(live, "Live", _Still)
+    cli.monkeypatch.setattr(live, "Live", Still)
     cli.monkeypatch.setattr(live.LiveView, "show", showing)
     where, *result = _said(cli, "deploy", "--color", "always", "--progress", "tty").splitlines()
-    halfway = next(frame for frame in frames if "3/5 ready" in (text := _plain(frame)) and "starting" in text)
+    halfway = next(frame for frame in frames if "3/5 ready" in (text := plain(frame)) and "starting" in text)
     return [where, halfway, Text("..."), *result]
 
 
@@ -135,7 +135,7 @@ def _picture(name: str, command: str, parts: Sequence[RenderableType]) -> str:
     return console.export_svg(title=command, theme=MONOKAI, code_format=_FORMAT, unique_id=f"orchctl-{name}") + "\n"
 
 
-def _plain(frame: RenderableType) -> str:
+def plain(frame: RenderableType) -> str:
     console = Console(width=COLUMNS, file=io.StringIO())
     with console.capture() as captured:
         console.print(frame)

@@ -19,14 +19,16 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
+from orchctl.cli.render import live
 from orchctl.core.backend import Connection, Secrets, Writer
 from orchctl.core.context import Context
 from orchctl.core.plan import Plan
-from orchctl.core.rollout import Handle
+from orchctl.core.rollout import Event, Handle
 from orchctl.errors import Unreachable
 from orchctl.testing.fake import FakeBackend, FakeConnection, FakeWriter
 from tests.cli.harness import WEB, CommandLine, Result
 from tests.cli.hostile_texts import SECRETS, TEXTS
+from tests.cli.pictures import Still, plain
 from tests.cli.runs import Runs
 from tests.cli.test_hostile import _HostileBackend
 
@@ -39,7 +41,7 @@ _OURS = re.compile(r"::(error|warning) (file=[^:,]*,line=\d+,(col=\d+,)?)?title=
 _SECTION = re.compile(r"section_(start|end):\d+:web(\[collapsed=true\])?\r\x1b\[0K(web)?(?=\n)")
 
 PLACES = (
-    *("tables", "talk", "documents", "error pages", "tracebacks", "journal", "records", "lock of another"),
+    *("tables", "talk", "live view", "documents", "error pages", "tracebacks", "journal", "records", "lock of another"),
     *("annotations", "step summary", "step outputs", "sections", "junit", "dotenv", "markdown", "sarif"),
 )
 
@@ -79,6 +81,7 @@ def _of_a_terminal(cli: CommandLine, text: str) -> Written:
     result = cli("deploy", *reports)
     assert result.code == 7
     yield "talk", _is_inert, result.err
+    yield "live view", _is_inert, _drawn(cli)
     for command in ("status", "status -o wide", "why web", "history web", "discover web", "discover web -o haproxy"):
         yield "tables", _is_inert, _both(cli(*command.split()))
     for form in ("json", "yaml"):
@@ -93,6 +96,23 @@ def _of_a_terminal(cli: CommandLine, text: str) -> Written:
     yield "markdown", _is_markdown, _report(cli, "plan", "markdown")
     yield "sarif", _is_document("json"), _report(cli, "validate", "sarif")
     yield "tables", _is_inert, cli("plan").out
+
+
+def _drawn(cli: CommandLine) -> str:
+    """Every frame of a deploy that somebody watches, and what it prints above them."""
+    frames: list[str] = []
+    show = live.LiveView.show
+
+    def showing(view: live.LiveView, event: Event) -> None:
+        show(view, event)
+        frames.append(plain(view._draw()))
+
+    with cli.monkeypatch.context() as patched:
+        patched.setattr(live, "Live", Still)
+        patched.setattr(live.LiveView, "show", showing)
+        result = cli("deploy", "--progress", "tty", "--color", "never")
+    assert result.code == 7
+    return "\n".join([*frames, result.err])
 
 
 def _kept(cli: CommandLine, tmp_path: Path) -> Written:
