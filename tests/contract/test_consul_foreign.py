@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from orchctl.core.rollout import Outcome
 from orchctl.core.service import Registration
-from orchctl.errors import OrchctlError
+from orchctl.errors import NotFound, OrchctlError
 from orchctl.testing.driver import Driver
 from tests.servers.consul.api import Api
 from tests.servers.consul.front import Answered, Asked
@@ -94,13 +95,15 @@ def test_500_random_operations_beside_a_foreign_writer(world: ListedFakeWorld) -
     with ThreadPoolExecutor(1) as pool:
         writing = pool.submit(write)
         try:
-            for _ in range(500):
-                operate(world, chance, chance.choice(names), foreign)
+            refusals = [operate(world, chance, chance.choice(names), foreign) for _ in range(500)]
         finally:
             is_over.set()
             turn.release()
     writing.result()
     assert foreign.changes > 500
+    # What does not fit is refused, and nothing else: a bystander takes no operation from anybody.
+    assert {type(r) for r in refusals if r} <= {NotFound}, refusals
+    assert refusals.count(None) > 350
     for name in names:
         with suppress(OrchctlError):
             Driver(world).delete(name)
@@ -111,14 +114,17 @@ def test_500_random_operations_beside_a_foreign_writer(world: ListedFakeWorld) -
     world.entries.api.put("/v1/catalog/deregister", {"Node": foreign.node})
 
 
-def operate(world: ListedFakeWorld, chance: random.Random, name: str, foreign: Foreign) -> None:
-    """One operation; one that does not fit (there is no such service) is one, too."""
+def operate(
+    world: ListedFakeWorld, chance: random.Random, name: str, foreign: Foreign
+) -> OrchctlError | Outcome | None:
+    """One operation; one that does not fit (there is no such service) is one, too. Returns why it did not go well."""
     driver = Driver(world)
     service = listed(world, name, shared=True, tags=(f"t{chance.randrange(3)}",))
     greeting = f"g{chance.randrange(5)}"
 
     def replaced() -> object:
-        world.kill_instance(name)
+        with suppress(KeyError, IndexError):  # there is none
+            world.kill_instance(name)
         world.clock.sleep(2)
         return driver.sync()
 
@@ -138,5 +144,9 @@ def operate(world: ListedFakeWorld, chance: random.Random, name: str, foreign: F
         hosting,
     ]
     action = chance.choices(actions, [6, 1, 3, 1, 1, 2, 3, 2, 2, 1])[0]
-    with suppress(OrchctlError, KeyError, IndexError):
-        action()
+    try:
+        result = action()
+    except OrchctlError as error:
+        return error
+    outcomes = result if isinstance(result, list) else [result]
+    return next((o for o in outcomes if isinstance(o, Outcome) and o.exit_code), None)
