@@ -90,15 +90,18 @@ def test_an_entry_that_was_tampered_with_is_put_right_by_name(world: ListedFakeW
     assert world.entries.passing(service.register.name) == addresses(world)
 
 
-def test_a_thousand_endpoints_unchanged_are_one_read_and_no_write(world: ListedFakeWorld) -> None:
+def test_a_thousand_endpoints_unchanged_are_one_read_of_the_catalog_and_no_write(world: ListedFakeWorld) -> None:
     names = [f"s{n}" for n in range(20)]
     Driver(world).deploy_all([replace(listed(world, name), replicas=50) for name in names])
     assert sum(len(world.entries.of(f"{n}-{world.context.cluster}")) for n in names) == 1000
     asked, writes = len(world.front.requests), world.front.writes
+    looks, changes = world.requests(), world.writes()
     result = synced(world)
     assert {state for state, _ in result.values()} == {OutcomeState.UNCHANGED}
     assert len(result) == 20
     assert (len(world.front.requests) - asked, world.front.writes - writes) == (1, 0)
+    # A connection, what runs, all records; and where each service can be reached, which backends tell one by one.
+    assert (world.requests() - looks, world.writes() - changes) == (3 + len(names), 0)
     for name in names:
         del world.cluster.definitions["test", name]
     assert Driver(world).collect() == 1000
