@@ -156,13 +156,15 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What the engine says while it works. ``at_ms`` counts from the start of the command."""
+    """What the engine says while it works. ``at_ms`` counts from the start of the command. ``usual_ms``: how long what
+    begins here takes as a rule, 0 = nobody knows."""
 
     at_ms: int
     kind: EventKind
     service: str
     text: str
     progress: Progress | None = None
+    usual_ms: int = 0
 
 
 class OutcomeState(StrEnum):

@@ -18,7 +18,7 @@ from orchctl.core.plan import Plan
 from orchctl.core.revision import Recorded, Revision, RevisionStatus
 from orchctl.core.rollout import EventKind, Failure, Handle, Outcome, OutcomeState
 from orchctl.core.service import OnFailure, Service
-from orchctl.engine import build_order, callers, evidence
+from orchctl.engine import build_order, callers, estimate, evidence
 from orchctl.engine.history import newest_with
 from orchctl.engine.operation import Limits, Operation, Write, operation, quietly, send
 from orchctl.engine.plan import Planned, plan_one
@@ -122,6 +122,7 @@ def _refuse_stale(planned: Planned, options: DeployOptions) -> None:
 
 
 def _roll_out(op: Operation, planned: Planned, options: DeployOptions) -> Outcome:
+    began = op.session.clock.now()
     recorded = _claim(op, planned, options)
     handle = _apply(op, planned, recorded)
     if not options.limits.wait:
@@ -131,7 +132,7 @@ def _roll_out(op: Operation, planned: Planned, options: DeployOptions) -> Outcom
         callers.settle(op, planned.calls, revision=recorded.revision.number)
         if reason := callers.unenforced(op, planned.calls, planned.plan.service):
             return _finish_open(op, planned, recorded, reason)
-        _finish_good(op, planned, recorded)
+        _finish_good(op, planned, recorded, began)
         return _outcome(op.session, planned, OutcomeState.CONVERGED, recorded.revision.number)
     return _finish_bad(op, planned, recorded, handle, waited)
 
@@ -153,7 +154,8 @@ def _claim(op: Operation, planned: Planned, options: DeployOptions) -> Recorded:
     op.fence()
     listed = {LISTED: "yes"} if registration_of(revision.service, op.session.context) else {}
     recorded = op.records.create(revision, {"token": op.session.holder.token, "ran": str(ran), **listed})
-    op.step("record", f"revision {revision.number}", {"number": revision.number, "template": revision.template_hash})
+    facts = {"number": revision.number, "template": revision.template_hash}
+    op.step("record", f"revision {revision.number}", facts, usual_ms=estimate.usual_ms(planned.records))
     return recorded
 
 
@@ -244,10 +246,12 @@ def _handle(plan: Plan) -> Handle:
     )
 
 
-def _finish_good(op: Operation, planned: Planned, recorded: Recorded) -> None:
+def _finish_good(op: Operation, planned: Planned, recorded: Recorded, began: float) -> None:
     """The new one first: at every moment there is a deployed revision to go back to. Of two, the newer counts."""
     op.fence()
-    op.records.mark(recorded, RevisionStatus.DEPLOYED)
+    took_ms = int((op.session.clock.now() - began) * 1000)
+    timed = {} if recorded is planned.newest else {estimate.TOOK: str(took_ms)}  # else a killed run began it
+    op.records.mark(recorded, RevisionStatus.DEPLOYED, extra=timed)
     op.step("recorded", f"revision {recorded.revision.number} is deployed")
     former = newest_with(planned.records, RevisionStatus.DEPLOYED)
     if former is not None and former.revision.number != recorded.revision.number:
@@ -322,12 +326,13 @@ def _redeploy(op: Operation, good: Recorded, *, ran: str) -> tuple[Waited, Recor
     service, count = good.revision.service, int(ran) if ran.isdigit() and int(ran) > 0 else good.revision.replicas
     options = DeployOptions(rollback_of=good.revision.number, replicas=count, reason="automatic rollback")
     planned = _plan(op.session, service, options)
+    began = op.session.clock.now()
     recorded = _claim(op, planned, options)
     handle = _apply(op, planned, recorded)
     waited = converge(op, handle, planned.plan.service, planned.plan.service.replicas or 0, give_up_at=None)
     if waited.verdict.state is State.GOOD:
         callers.settle(op, planned.calls, revision=recorded.revision.number)
-        _finish_good(op, planned, recorded)
+        _finish_good(op, planned, recorded, began)
     return waited, recorded
 
 

@@ -57,9 +57,12 @@ class Records:
                 raise
             return _decode(found)
 
-    def mark(self, recorded: Recorded, status: RevisionStatus, note: str = "") -> Recorded:
-        """Change the status; a record that is gone stays gone."""
-        return self._change(recorded, {"status": status.value, "note": single_line(note) or recorded.note})
+    def mark(
+        self, recorded: Recorded, status: RevisionStatus, note: str = "", *, extra: Mapping[str, str] | None = None
+    ) -> Recorded:
+        """Change the status, and remember ``extra``; a record that is gone stays gone."""
+        kept = {"status": status.value, "note": single_line(note) or recorded.note}
+        return self._change(recorded, {**kept, **(extra or {})})
 
     def note_scale(self, recorded: Recorded, replicas: int, by: str) -> Recorded:
         """Remember a count set by hand; information for people, the live count is the truth."""

@@ -47,10 +47,10 @@ class Operation:
     give_up_at: float | None
     lock_timeout_ms: int = LOCK_TIMEOUT_MS
 
-    def step(self, name: str, text: str, facts: Mapping[str, Any] | None = None) -> None:
+    def step(self, name: str, text: str, facts: Mapping[str, Any] | None = None, *, usual_ms: int = 0) -> None:
         """Journal it, then say it."""
         self.journal.step(name, self.session.clock.wall(), facts)
-        self.session.tell(EventKind.STEP, self.name, text)
+        self.session.tell(EventKind.STEP, self.name, text, usual_ms=usual_ms)
 
     def live(self) -> Live | None:
         """The definition as it is now."""

@@ -47,6 +47,9 @@ class Session:
         """Milliseconds since the command started."""
         return int((self.clock.now() - self.started) * 1000)
 
-    def tell(self, kind: EventKind, service: str, text: str, progress: Progress | None = None) -> None:
+    def tell(
+        self, kind: EventKind, service: str, text: str, progress: Progress | None = None, *, usual_ms: int = 0
+    ) -> None:
         """Say one Event, stamped."""
-        self.say(Event(at_ms=self.elapsed_ms(), kind=kind, service=service, text=text, progress=progress))
+        at_ms = self.elapsed_ms()
+        self.say(Event(at_ms=at_ms, kind=kind, service=service, text=text, progress=progress, usual_ms=usual_ms))

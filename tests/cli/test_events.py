@@ -189,3 +189,44 @@ def test_live_view_stops_the_time_of_a_service_that_is_done() -> None:
     view.show(replace(_look(2_000, ready=3), text=""))
     clock.sleep(60.0)
     assert _drawn(view) == ["web  ●●●  3/3 ready  2.0 s"]
+
+
+def _starting(at_ms: int = 0) -> Event:
+    instances = tuple(Instance(id=f"i{n}", slot=str(n), state=InstanceState.STARTING) for n in range(1, 3))
+    progress = Progress(template_hash="t", replicas=2, instances=instances)
+    return Event(at_ms=at_ms, kind=EventKind.PROGRESS, service="web", text="0 of 2 ready", progress=progress)
+
+
+@pytest.mark.parametrize(
+    ("after_s", "time"),
+    [
+        (2.0, "2.0 s, about 9 s left"),
+        (10.8, "10.8 s, about 1 s left"),
+        (11.0, "11.0 s, longer than usual"),
+        (75.0, "1 m 15 s, longer than usual"),
+    ],
+)
+def test_live_view_says_how_long_it_will_take_from_the_releases_before(after_s: float, time: str) -> None:
+    clock = VirtualClock()
+    view = LiveView(_terminal(progress="tty"), clock, clock.now())
+    view.show(replace(_event("revision 4", at_ms=1_000), usual_ms=10_000))
+    view.show(_starting())
+    clock.sleep(after_s)
+    assert _drawn(view)[0] == f"web  ◐◐  0/2 ready  {time}"
+
+
+def test_live_view_says_minutes_where_it_takes_minutes() -> None:
+    clock = VirtualClock()
+    view = LiveView(_terminal(progress="tty"), clock, clock.now())
+    view.show(replace(_event("revision 4"), usual_ms=200_000))
+    assert _drawn(view) == ["web  revision 4  0.0 s, about 3 m 20 s left"]
+
+
+def test_live_view_names_the_step_that_has_begun_until_it_shows() -> None:
+    clock = VirtualClock()
+    view = LiveView(_terminal(progress="tty"), clock, clock.now())
+    view.show(_starting())
+    view.show(_event("rolling back to revision 3"))
+    assert _drawn(view)[0] == "web  ◐◐  rolling back to revision 3  0.0 s"
+    view.show(_starting())
+    assert _drawn(view)[0] == "web  ◐◐  0/2 ready  0.0 s"

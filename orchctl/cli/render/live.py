@@ -69,8 +69,8 @@ class LiveView:
         self._live.stop()
 
     def _draw(self) -> Group:
-        elapsed = seconds(int((self._clock.now() - self._started) * 1000))
-        lines = [line for name, block in list(self._services.items()) for line in block.lines(name, elapsed)]
+        elapsed_ms = int((self._clock.now() - self._started) * 1000)
+        lines = [line for name, block in list(self._services.items()) for line in block.lines(name, elapsed_ms)]
         return Group(*lines[: max(1, self._console.height - 1)])
 
 
@@ -82,34 +82,49 @@ class _Block:
         self._step = ""
         self._waiting = ""
         self._at_ms = 0
+        self._due_ms = 0
 
     def take(self, event: Event) -> None:
         self._at_ms = event.at_ms
+        if event.usual_ms:
+            self._due_ms = event.at_ms + event.usual_ms
         if event.progress is not None:
-            self._progress = event.progress
+            self._progress, self._step = event.progress, ""
         if event.kind is EventKind.STEP:
             self._step, self._waiting = event.text, ""
         elif event.kind in (EventKind.WAITING, EventKind.PROGRESS):
             self._waiting = event.text
 
-    def lines(self, name: str, elapsed: str) -> list[Text]:
+    def lines(self, name: str, elapsed_ms: int) -> list[Text]:
+        troubled = [i for i in self._progress.instances if i.problem or not i.ready] if self._progress else []
+        is_done = self._progress is not None and not troubled and not self._waiting
         head = Text(sanitise(name), style="bold", no_wrap=True, overflow="ellipsis")
         if self._progress is not None:
             head.append("  ")
             for instance in self._progress.instances[:_DOTS]:
                 head.append(*_dot(instance))
-            head.append(f"  {ready_words(self._progress)}", style="not bold")
-        elif self._step:
+        if self._step and not is_done:  # what has begun since the last look
             head.append(f"  {sanitise(self._step)}", style="not bold")
-        troubled = [i for i in self._progress.instances if i.problem or not i.ready] if self._progress else []
-        is_done = self._progress is not None and not troubled and not self._waiting
-        head.append(f"  {seconds(self._at_ms) if is_done else elapsed}", style="dim")
+        elif self._progress is not None:
+            head.append(f"  {ready_words(self._progress)}", style="not bold")
+        time = seconds(self._at_ms) if is_done else f"{seconds(elapsed_ms)}{self._left(elapsed_ms)}"
+        head.append(f"  {time}", style="dim")
         found = [head, *(_trouble(name, i) for i in troubled[:_LINES_A_SERVICE])]
         if len(troubled) > _LINES_A_SERVICE:
             found.append(Text(f"  and {len(troubled) - _LINES_A_SERVICE} more", style="dim"))
         if self._waiting and not troubled:
             found.append(Text(f"  {sanitise(self._waiting)}", style="dim", no_wrap=True, overflow="ellipsis"))
         return found
+
+    def _left(self, elapsed_ms: int) -> str:
+        """What the releases before let expect."""
+        if not self._due_ms:
+            return ""
+        left = self._due_ms - elapsed_ms
+        if left <= 0:
+            return ", longer than usual"
+        whole = max(1, round(left / 1000))
+        return f", about {seconds(whole * 1000) if whole >= 60 else f'{whole} s'} left"
 
 
 def _dot(instance: Instance) -> tuple[str, str]:
