@@ -11,6 +11,7 @@ against the same budget as aliases. A text without anchors has no such budget: o
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any
 
 import yaml
@@ -28,7 +29,7 @@ from yaml.events import (
 from orchctl.errors import SpecError
 from orchctl.spec.codes import Code
 from orchctl.spec.nodes import Mapping, Node, Origin, Scalar, Sequence, Source, kind_of
-from orchctl.spec.problems import Problems, excerpt, reject
+from orchctl.spec.problems import Problems, excerpt, reject, spec_error
 
 MAX_DEPTH = 64
 MAX_ALIAS_NODES = 1_000
@@ -36,7 +37,8 @@ MAX_ALIAS_NODES = 1_000
 # C0 except tab and line breaks, DEL, C1; line and direction marks that hide what a line says; surrogates, non-characters.
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
-# The parser of PyYAML 6.0.4 looks ahead and stops at 1 000 levels by itself, before it delivers the 65th.
+# The parser of PyYAML 6.0.4 (libyaml 0.2.6) looks up to 1 024 characters ahead for the end of a key and stops at
+# 1 000 brackets by itself, before it delivers the 65th. Those of 6.0.2 and 6.0.3 deliver it.
 _TOO_DEEP = "exceeded maximum nesting depth"
 
 _YAML = "tag:yaml.org,2002:"
@@ -50,7 +52,10 @@ def compose(text: str, source: Source, problems: Problems) -> Node | None:
     try:
         composer.read(text)
     except yaml.YAMLError as error:
-        _explain(error, source, problems)
+        if _TOO_DEEP in (getattr(error, "problem", None) or ""):
+            problems.take(_too_deep(error, text, source))
+        else:
+            _explain(error, source, problems)
     except SpecError as error:
         problems.take(error)
     return composer.root
@@ -227,14 +232,23 @@ class _Composer:
         self._problems.add(Code.TAG, f"the tag {shown} is not allowed", origin, hint="remove the tag")
 
 
+def _too_deep(error: Any, text: str, source: Source) -> SpecError:
+    """Our own answer to the text before the place where the parser gave up; that much it delivers up to the 65th level."""
+    mark = error.problem_mark
+    with suppress(yaml.YAMLError):
+        try:
+            _Composer(source, Problems()).read(text[: mark.index])
+        except SpecError as ours:
+            return ours
+    origin = Origin(source, mark.line + 1, mark.column + 1)
+    return spec_error(Code.TOO_DEEP, f"values are nested more than {MAX_DEPTH} deep", origin)
+
+
 def _explain(error: yaml.YAMLError, source: Source, problems: Problems) -> None:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     line = min(line, len(source.lines))
     message = getattr(error, "problem", None) or "the text cannot be read"
-    if _TOO_DEEP in message:
-        problems.add(Code.TOO_DEEP, f"values are nested more than {MAX_DEPTH} deep", Origin(source, line, column))
-        return
     hint = _syntax_hint(message, source.lines[line - 1])
     problems.add(Code.SYNTAX, f"not valid YAML: {message}", Origin(source, line, column), hint=hint)
 

@@ -61,6 +61,9 @@ REJECTED: dict[str, tuple[str, str]] = {
     # Limits
     "65 levels": ("E0205", "a: " + "[" * 63 + "@[" + "]" * 64),
     "100 000 brackets": ("E0205", "a: " + "[" * 63 + "@" + "[" * 100_000),
+    "100 000 brackets behind other faults": ("E0205", "a: é😀\r\na: !x b\r\nb: " + "[" * 63 + "@" + "[" * 100_000),
+    "1 001 brackets that are closed": ("E0205", "a: " + "[" * 63 + "@" + "[" * 938 + "]" * 1001),
+    "1 001 brackets as a key": ("E0213", "{a: {@" + "[" * 1001 + "]" * 1001 + ": b}}"),
     "100 000 nested mappings": ("E0205", "a: " + "{a: " * 63 + "@" + "{a: " * 60_000),
     "self reference": ("E0206", "a: &a [@*a]"),
     "mapping inside itself": ("E0206", "a: &a {b: @*a}"),
