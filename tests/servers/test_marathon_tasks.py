@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import signal
 import sys
 from collections.abc import Iterator
@@ -216,7 +217,8 @@ def test_a_task_on_a_container_network_has_an_address_of_its_own(marathon: Marat
     )
     task = client.get("/v2/apps//web/tasks").body["tasks"][0]
     address = task["ipAddresses"][0]["ipAddress"]
-    assert (task["ports"], address.split(".")[:2]) == ([], ["127", "77"])
+    assert task["ports"] == []
+    assert ipaddress.ip_address(address) >= ipaddress.ip_address("127.77.0.1")  # below are the agents' own
     assert Client(f"http://{address}:8099").get("/").status == 200
 
 
