@@ -17,7 +17,7 @@ WORLDS = {
     "world_kubernetes": "kubernetes",
 }
 
-pytest_plugins = ["tests.servers.fixtures", "tests.servers.consul.fixtures", "tests.worlds.fixtures"]
+pytest_plugins = ["tests.profiles", "tests.servers.fixtures", "tests.servers.consul.fixtures", "tests.worlds.fixtures"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orchctl.core.environment import expand, port_environment
@@ -77,7 +77,6 @@ def test_a_text_that_kubernetes_leaves_alone_is_sent_as_it_is(text: str) -> None
     assert escaped(text) == text
 
 
-@settings(deadline=None)
 @given(st.lists(TEXTS, max_size=3), TEXTS, TEXTS)
 def test_a_process_gets_the_variables_and_arguments_of_every_other_backend(args: list[str], a: str, t: str) -> None:
     service = sample(args=tuple(args), env={"A": a, "T": t, "S": SECRET})

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from orchctl.core.service import Amount, Rollout, Strategy
 from orchctl_local.reconcile import Decision, Goal, Member, decide, goal_of
+from tests.rounds import EXAMPLES
 
 
 def goal(
@@ -131,7 +132,7 @@ class World:
                 self.members[number] = replace(self.members[number], ready=True, available=True)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200 * EXAMPLES)
 @given(
     before=st.integers(0, 6),
     replicas=st.integers(0, 6),

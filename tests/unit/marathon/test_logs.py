@@ -18,6 +18,7 @@ from orchctl_marathon.client import Reading
 from orchctl_marathon.logs import LONGEST_LINE, read, shares
 from orchctl_marathon.mesos import PIECE
 from orchctl_marathon.target import Auth, Target
+from tests.rounds import EXAMPLES
 from tests.unit.marathon.clients import refused_port
 from tests.unit.marathon.mesos_server import MesosServer
 
@@ -60,7 +61,7 @@ def test_lines_have_their_task_and_stream(mesos: MesosServer) -> None:
     ]
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25 * EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     content=st.lists(
         st.sampled_from([b"a", b"\n", b"\r\n", *(HARD[n : n + 1] for n in range(len(HARD))), HARD]), max_size=12
@@ -154,7 +155,7 @@ def test_of_a_large_file_a_tail_asks_for_the_end_alone(mesos: MesosServer) -> No
     assert sum(length for _, length in mesos.pieces) <= 4 * PIECE
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25 * EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     content=st.lists(st.sampled_from([b"a", b"\n", b"\r\n", HARD, "€".encode()]), max_size=20).map(b"".join),
     piece=st.integers(4, 9),

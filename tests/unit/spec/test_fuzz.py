@@ -3,11 +3,12 @@
 import io
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchctl.errors import SpecError
 from orchctl.spec.source import SpecRequest, load_services
+from tests.rounds import EXAMPLES
 from tests.unit.spec.corpus import ACCEPTED, REJECTED
 
 SEEDS = [marked.replace("@", "", 1).encode() for _, marked in REJECTED.values() if len(marked) < 500]
@@ -72,13 +73,13 @@ def test_random_punctuation(text: str) -> None:
 
 
 @given(YAMLISH)
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300 * EXAMPLES)
 def test_random_specs(data: bytes) -> None:
     reads_or_refuses(data)
 
 
 @given(st.sampled_from(SEEDS), st.integers(0, 500), st.integers(0, 20), st.binary(max_size=6), st.sampled_from(SEEDS))
-@settings(max_examples=400)
+@settings(max_examples=400 * EXAMPLES)
 def test_mutants_of_the_corpus(seed: bytes, at: int, cut: int, put: bytes, other: bytes) -> None:
     at %= len(seed) + 1
     reads_or_refuses(seed[:at] + put + seed[at + cut :])
