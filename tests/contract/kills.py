@@ -1,4 +1,8 @@
-"""orchctl as a process of its own, killed at a chosen step."""
+"""orchctl as a process of its own, killed at a chosen step.
+
+The gate kills right after a few of the writes, when the world has changed and the command does not know yet; a soak at
+steps spread over the whole command.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +17,7 @@ from orchctl.core.revision import RevisionStatus
 from orchctl.testing.contract.deploy import greetings
 from orchctl.testing.driver import Driver
 from orchctl.testing.world import World
-
-SHARE = int(os.environ.get("ORCHCTL_TEST_KILLS", "12"))
-"""How many of the steps are tried, spread evenly and moved by the operation, so that no two try the same ones."""
+from tests.rounds import KILLS, PROFILE
 
 
 @dataclass(frozen=True)
@@ -48,26 +50,29 @@ class Shell:
     def deploy(self, greeting: str, *, kill_at: int = -1) -> subprocess.CompletedProcess[str]:
         return self.run("deploy", "-f", str(self.spec), greeting=greeting, kill_at=kill_at)
 
-    def steps_of(self, *words: str, greeting: str) -> int:
-        """How many steps the command has when nothing kills it."""
+    def steps_of(self, *words: str, greeting: str) -> str:
+        """The steps of the command when nothing kills it; ``w`` is the moment right after a write."""
         done = self.run(*words, greeting=greeting, kill_at=0)
         assert done.returncode == 0, done.stderr
-        return int(done.stderr.strip().split("\n")[-1])
+        return done.stderr.strip().split("\n")[-1]
 
 
-def chosen(steps: int, offset: int, share: int = SHARE) -> list[int]:
-    stride = max(1, steps // share)
-    return list(range(1 + offset % stride, steps + 1, stride))
+def chosen(steps: str, offset: int) -> list[int]:
+    """At which steps to kill, from 1; spread evenly, and moved by ``offset`` so that no two operations try the same ones."""
+    numbers = [n for n, letter in enumerate(steps, 1) if letter == "w" or PROFILE == "soak"]
+    assert len(numbers) >= KILLS
+    stride = len(numbers) // KILLS
+    return numbers[offset % stride :: stride]
 
 
 class KillContract:
-    """Killed at steps spread over the whole command, then the same command again. A test module brings ``shell``."""
+    """Killed at some of its steps, then the same command again. A test module brings ``shell``."""
 
     def test_a_killed_update_is_finished_by_the_same_command(self, shell: Shell, world: World) -> None:
         assert shell.deploy("zero").returncode == 0
         steps = shell.steps_of("deploy", "-f", str(shell.spec), greeting="one")
-        assert steps > 20
-        for number, at in enumerate(chosen(steps, 5, max(6, SHARE // 2))):
+        assert len(steps) > 20
+        for number, at in enumerate(chosen(steps, 5)):
             greeting = f"g{number}"
             killed = shell.deploy(greeting, kill_at=at)
             assert killed.returncode in (-9, 0), killed.stderr
@@ -82,7 +87,7 @@ class KillContract:
     def test_a_killed_delete_is_finished_by_the_same_command(self, shell: Shell, world: World) -> None:
         assert shell.deploy("one").returncode == 0
         steps = shell.steps_of("delete", "web", "--yes", greeting="one")
-        for at in chosen(steps, 2, max(6, SHARE // 2)):
+        for at in chosen(steps, 2):
             assert shell.deploy("one").returncode == 0
             killed = shell.run("delete", "web", "--yes", kill_at=at)
             assert killed.returncode in (-9, 0), killed.stderr

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -51,7 +50,6 @@ health: {{ready: {{http: {{port: http}}, interval: 200ms}}}}
 rollout: {{min_ready: 100ms, deadline: 30s}}
 stop: {{grace: 2s, drain: 0s}}
 """
-KILLS = int(os.environ.get("ORCHCTL_TEST_KILLS", "6"))
 
 
 def test_a_killed_update_is_finished_by_the_same_command_without_a_wait_for_the_lock(
@@ -62,7 +60,7 @@ def test_a_killed_update_is_finished_by_the_same_command_without_a_wait_for_the_
     assert shell.deploy("zero").returncode == 0
     steps = shell.steps_of("deploy", "-f", str(shell.spec), greeting="one")
     ends = []
-    for number, at in enumerate(chosen(steps, 3, KILLS)):
+    for number, at in enumerate(chosen(steps, 3)):
         greeting = f"g{number}"
         killed = shell.deploy(greeting, kill_at=at)
         ends.append(killed.returncode)

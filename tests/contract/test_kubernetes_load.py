@@ -1,4 +1,4 @@
-"""Twenty updates that nobody notices: neither a client that goes by ``discover`` nor one behind kube-proxy.
+"""Updates that nobody notices: neither a client that goes by ``discover`` nor one behind kube-proxy.
 
 The server exits at once on SIGTERM. Without ``stop.drain`` such a server lost 6.4 % and 11.5 % of the requests in the
 same situation (Kubernetes 1.34, kubectl, measured 2026-11).
@@ -15,11 +15,11 @@ from orchctl.core.rollout import OutcomeState
 from orchctl.core.service import Service, Stop
 from orchctl.testing.driver import Driver
 from orchctl.testing.load import Client
+from tests.rounds import LOAD
 from tests.worlds.kubernetes import NAMESPACE, KubernetesWorld
 
 pytestmark = pytest.mark.world_kubernetes
 
-ROUNDS = 20
 DRAIN_MS = 2_000
 
 
@@ -32,13 +32,13 @@ def service(world: KubernetesWorld, greeting: str) -> Service:
     return replace(world.service(greeting=greeting), stop=Stop(grace_ms=2_000, drain_ms=DRAIN_MS))
 
 
-def test_twenty_updates_lose_no_request(world: KubernetesWorld, driver: Driver) -> None:
+def test_updates_lose_no_request(world: KubernetesWorld, driver: Driver) -> None:
     driver.deploy(service(world, "v0"))
     shared = cluster_address(world)
     by_endpoints = Client(lambda: Driver(world).discover("web"), world.fetch, refresh_s=1.0)
     by_proxy = Client(lambda: [shared], world.fetch, refresh_s=60.0)
     with by_endpoints, by_proxy:
-        for number in range(1, ROUNDS + 1):
+        for number in range(1, LOAD + 1):
             assert driver.deploy(service(world, f"v{number}")).state is OutcomeState.CONVERGED
     assert (by_endpoints.failed, by_proxy.failed) == ([], [])
     assert min(by_endpoints.asked, by_proxy.asked) > 500

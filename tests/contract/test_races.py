@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from pathlib import Path
 
@@ -14,9 +13,8 @@ from orchctl.engine.holder import this_process
 from orchctl.testing.contract.deploy import greetings
 from orchctl.testing.driver import Driver
 from orchctl.testing.fake_cluster import Fault, FaultKind, Killed
+from tests.rounds import SEEDS
 from tests.worlds.fake import FakeWorld
-
-SEEDS = int(os.environ.get("ORCHCTL_TEST_SEEDS", "300"))
 
 
 def check(world: FakeWorld, results: list[Outcome | BaseException]) -> None:

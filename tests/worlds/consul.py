@@ -14,6 +14,7 @@ from orchctl.core.context import Catalog, Context
 from orchctl.testing.fake import FakeBackend
 from orchctl.testing.fake_cluster import FakeCluster
 from orchctl.testing.world import Truth, World
+from tests.rounds import RACES
 from tests.servers.consul.agent import Consul
 from tests.servers.consul.api import Api
 from tests.servers.consul.front import Front, forwarding
@@ -89,8 +90,6 @@ class LocalWorldInConsul(LocalWorld):
     """Real processes; records in a real Consul."""
 
     name = "local, records in consul"
-    race_rounds = 3
-    load_rounds = 3
 
     def __init__(self, consul: Consul, directory: Path) -> None:
         super().__init__(directory)
@@ -145,7 +144,7 @@ class SideBySide(FakeWorldInConsul):
     """Deployers in threads of their own, in (fast) real time: only Consul keeps them apart."""
 
     name = "fake, side by side, records in consul"
-    race_rounds = 50
+    race_rounds = RACES
 
     def __init__(self, consul: Consul, state_dir: Path) -> None:
         super().__init__(consul, state_dir)

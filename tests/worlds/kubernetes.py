@@ -15,6 +15,7 @@ from orchctl.core.endpoint import Endpoint
 from orchctl.core.registry import load
 from orchctl.core.service import Amount, Health, Port, Probe, ProbeKind, Resources, Rollout, Service, Stop
 from orchctl.testing.world import Behaviour, Truth, World
+from tests.rounds import LOAD, RACES
 from tests.servers.kubernetes import images
 from tests.servers.kubernetes.account import admit
 from tests.servers.kubernetes.api import path_of
@@ -61,8 +62,7 @@ class KubernetesWorld(World):
     """``cluster`` runs and outlives the world; one world at a time uses it. orchctl has the rights that it asks for."""
 
     name = "kubernetes"
-    load_rounds = 2  # test_kubernetes_load.py makes twenty, with two clients at once
-    race_rounds = int(os.environ.get("ORCHCTL_TEST_RACES", "10"))
+    load_rounds, race_rounds = LOAD, RACES
 
     def __init__(self, cluster: Cluster | Given, state_dir: Path) -> None:
         self.cluster = cluster

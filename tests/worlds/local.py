@@ -17,6 +17,7 @@ from orchctl.core.context import Context
 from orchctl.core.registry import load
 from orchctl.core.service import Amount, Health, Port, Probe, ProbeKind, Resources, Rollout, Service, Stop
 from orchctl.testing.world import Behaviour, Truth, World
+from tests.rounds import LOAD, RACES
 from tests.servers.waiting import until
 
 NAMESPACE = "test"
@@ -54,8 +55,7 @@ class LocalWorld(World):
     """Everything below ``directory``; removed by ``clean``."""
 
     name = "local"
-    race_rounds = 50
-    load_rounds = 20
+    load_rounds, race_rounds = LOAD, RACES
 
     def __init__(self, directory: Path) -> None:
         self.backend = load("local")

@@ -25,6 +25,7 @@ from orchctl.core.registry import load
 from orchctl.core.service import Amount, Health, Port, Probe, ProbeKind, Resources, Rollout, Service, Stop
 from orchctl.testing.world import Behaviour, Truth, World
 from orchctl_marathon.client import Reading
+from tests.rounds import LOAD, RACES
 from tests.servers.consul.agent import Consul
 from tests.servers.consul.front import Front, forwarding
 from tests.servers.marathon import Marathon
@@ -118,8 +119,7 @@ class MarathonWorld(World):
     """``server`` None: the one at ``url``, which nobody here has started."""
 
     name = "marathon"
-    load_rounds = int(os.environ.get("ORCHCTL_TEST_LOAD", "8"))
-    race_rounds = int(os.environ.get("ORCHCTL_TEST_RACES", "5"))
+    load_rounds, race_rounds = LOAD, RACES
 
     def __init__(self, server: Marathon | None, url: str, mesos: str, state_dir: Path) -> None:
         self.server, self.api = server, Api(url)
@@ -280,8 +280,6 @@ class MarathonWorldInConsul(MarathonWorld):
     """Records and leases in a real Consul; Marathon has the apps alone."""
 
     name = "marathon, records in consul"
-    load_rounds = 3
-    race_rounds = 3
 
     def __init__(self, server: Marathon | None, url: str, mesos: str, state_dir: Path, consul: Consul) -> None:
         super().__init__(server, url, mesos, state_dir)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from orchctl.core.service import (
     Stop,
 )
 from orchctl.testing.world import Behaviour, Truth, World
+from tests.rounds import LOAD, RACES
 from tests.servers.api import Api, ApiError
 from tests.servers.dockerd import Swarm
 from tests.servers.image import IMAGE, MISSING
@@ -45,8 +45,7 @@ class SwarmWorld(World):
     """``swarm`` runs and outlives the world; one world at a time uses it."""
 
     name = "swarm"
-    load_rounds = 20
-    race_rounds = int(os.environ.get("ORCHCTL_TEST_RACES", "10"))
+    load_rounds, race_rounds = LOAD, RACES
 
     def __init__(self, swarm: Swarm, state_dir: Path) -> None:
         self.swarm = swarm

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,8 +17,6 @@ from tests.worlds.marathon import MarathonWorld, images
 
 pytestmark = pytest.mark.world_marathon
 
-SHARE = int(os.environ.get("ORCHCTL_TEST_KILLS", "3"))
-"""Of the steps of each command; each test takes them at another place."""
 SPEC = """\
 apiVersion: orchctl.dev/v1
 name: web
@@ -72,8 +69,8 @@ def test_a_killed_update_is_finished_by_the_same_command(shell: Shell, world: Ma
     deploy = ("deploy", "-f", str(shell.spec))
     assert shell.deploy("zero").returncode == 0
     steps = shell.steps_of(*deploy, greeting="one")
-    assert steps > 20
-    for number, at in enumerate(chosen(steps, 5, SHARE)):
+    assert len(steps) > 20
+    for number, at in enumerate(chosen(steps, 5)):
         assert twice(shell, at, *deploy, greeting=f"g{number}") == 0
         assert greetings(world.truth("web")) == [f"g{number}"]
         check_history(world)
@@ -82,7 +79,7 @@ def test_a_killed_update_is_finished_by_the_same_command(shell: Shell, world: Ma
 def test_a_killed_scale_is_finished_by_the_same_command(shell: Shell, world: MarathonWorld) -> None:
     assert shell.deploy("one").returncode == 0
     steps = shell.steps_of("scale", "web=2", greeting="one")
-    for at in chosen(steps, 3, SHARE):
+    for at in chosen(steps, 3):
         count = 1 + len(world.truth("web").running) % 2
         assert twice(shell, at, "scale", f"web={count}") == 0
         assert greetings(world.truth("web")) == ["one"] * count
@@ -93,7 +90,7 @@ def test_a_killed_rollback_is_finished_by_the_same_command(shell: Shell, world: 
     for greeting in ("one", "two"):
         assert shell.deploy(greeting).returncode == 0
     steps = shell.steps_of("rollback", "web", "--to", "1", "--yes", greeting="two")
-    for number, at in enumerate(chosen(steps, 7, SHARE)):
+    for number, at in enumerate(chosen(steps, 7)):
         to, greeting = (("2", "two"), ("1", "one"))[number % 2]
         assert twice(shell, at, "rollback", "web", "--to", to, "--yes") == 0
         assert greetings(world.truth("web")) == [greeting]
@@ -103,7 +100,7 @@ def test_a_killed_rollback_is_finished_by_the_same_command(shell: Shell, world: 
 def test_a_killed_delete_is_finished_by_the_same_command(shell: Shell, world: MarathonWorld) -> None:
     assert shell.deploy("one").returncode == 0
     steps = shell.steps_of("delete", "web", "--yes", greeting="one")
-    for at in chosen(steps, 2, SHARE):
+    for at in chosen(steps, 2):
         assert shell.deploy("one").returncode == 0
         twice(shell, at, "delete", "web", "--yes")
         assert world.truth("web").leftovers == ()

@@ -19,12 +19,11 @@ from orchctl.engine.lease import GRACE_S, TTL_MS, Lease, acquire
 from orchctl.errors import LeaseHeld, LeaseLost
 from orchctl.testing.contract.deploy import greetings
 from orchctl.testing.driver import Driver
+from tests.rounds import RACES
 from tests.servers.marathon import Marathon
 from tests.worlds.marathon import MarathonWorld
 
 pytestmark = pytest.mark.world_marathon
-
-ROUNDS = 20
 
 
 @pytest.fixture
@@ -39,9 +38,9 @@ def plain(world: MarathonWorld, greeting: str) -> Service:
     return replace(service, rollout=replace(service.rollout, min_ready_ms=0))
 
 
-def test_twenty_rounds_of_two_deployers_are_never_a_blend(world: MarathonWorld) -> None:
+def test_two_deployers_are_never_a_blend(world: MarathonWorld) -> None:
     """As on two machines, so that a lease is only taken when it was given back."""
-    for turn in range(ROUNDS):
+    for turn in range(RACES):
         holders = [replace(this_process(n), host=n, boot=n) for n in ("a", "b")]
         drivers = [Driver(world, holder=h) for h in holders]
         wanted = [f"{h.host}{turn}" for h in holders]
