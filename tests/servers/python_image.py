@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests import surroundings
 from tests.servers.packages import Unavailable, need
+from tests.servers.pinned import pins
 
 ROOT = Path(__file__).parents[2]
 _PYTHON = Path("/usr/bin/python3")  # Debian's: what it needs stands at the same paths in the base
@@ -105,7 +107,9 @@ def _fetch_wheels(target: Path) -> None:
         [
             *(sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:"),
             *("--python-version", version, "--dest", str(target), *wanted),
+            f"--constraint={pins(target.parent)}",
         ],
+        env=surroundings.outside(),
         capture_output=True,
         text=True,
         timeout=300,

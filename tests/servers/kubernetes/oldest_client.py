@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests import surroundings
 from tests.servers.built import built
+from tests.servers.pinned import pins
 
 VERSION = "36.0.3"
 
@@ -18,7 +20,9 @@ def oldest_client() -> Path:
     def install(target: Path) -> None:
         packages = target.parent / "packages"
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"]
-        subprocess.run([*command, f"--target={packages}", f"kubernetes=={VERSION}"], check=True, timeout=600)
+        beside = pins(target.parent, without=("kubernetes",))
+        wanted = [f"--target={packages}", f"--constraint={beside}", f"kubernetes=={VERSION}"]
+        subprocess.run([*command, *wanted], env=surroundings.outside(), check=True, timeout=600)
         target.touch()
 
     why = f"the Kubernetes client library {VERSION}, the oldest that is supported; once, some seconds"
