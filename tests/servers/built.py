@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests import surroundings
+
 
 def built(name: str, program: str, build: Callable[[Path], None], why: str, cache: Path | None = None) -> Path:
     """``program`` in the cache's folder ``name``; ``build`` makes it at the path that it is given."""
@@ -38,7 +40,7 @@ def fingerprint(folder: Path, *more: str) -> str:
 
 
 def cache_folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "orchctl-test"
+    return surroundings.cache_home() / "orchctl-test"
 
 
 @contextmanager

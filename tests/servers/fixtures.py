@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.servers.absence import absent
 from tests.servers.dockerd import Swarm
 from tests.servers.kubernetes.cluster import Cluster
 from tests.servers.kubernetes.given import Given, given
@@ -30,7 +31,7 @@ def _running(*, workers: int) -> Iterator[Swarm]:
     try:
         swarm = Swarm(workers=workers).start()
     except Unavailable as reason:  # anything else is a failure: what this machine can run may not be skipped
-        pytest.skip(f"no swarm here: {reason}")
+        absent("swarm", reason)
     yield swarm
     swarm.stop()
 
@@ -44,7 +45,7 @@ def kubernetes() -> Iterator[Cluster | Given]:
     try:
         cluster = Cluster().start()
     except Unavailable as reason:  # anything else is a failure: what this machine can run may not be skipped
-        pytest.skip(f"no Kubernetes here: {reason}")
+        absent("kubernetes", reason)
     yield cluster
     cluster.stop()
 
@@ -64,5 +65,5 @@ def kwok_cluster() -> Iterator[Cluster]:
         try:
             cluster = stack.enter_context(simulated())
         except Unavailable as reason:
-            pytest.skip(f"no simulated Kubernetes here: {reason}")
+            absent("kubernetes", reason)
         yield cluster

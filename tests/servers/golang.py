@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests import surroundings
 from tests.servers.packages import Unavailable
 
 OLDEST = (1, 24)
@@ -21,7 +22,7 @@ def go(words: Sequence[str], folder: Path, environment: Mapping[str, str]) -> No
     done = subprocess.run(
         ["nice", "-n", "5", toolchain(), *words],
         cwd=folder,
-        env=os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false"} | environment,
+        env=surroundings.outside() | {"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false"} | environment,
         capture_output=True,
         text=True,
         timeout=_SECONDS,
@@ -36,17 +37,22 @@ def toolchain() -> str:
     program = shutil.which("go", path=os.environ.get("PATH", "") + ":/usr/local/go/bin:/usr/lib/go/bin")
     if not program:
         raise Unavailable("no Go toolchain to build it with (go not found)")
-    said = subprocess.run([program, "env", "GOVERSION"], capture_output=True, text=True, timeout=30, check=True).stdout
+    said = _said(program, "GOVERSION")
     numbers = re.match(r"go(\d+)\.(\d+)", said)
     if not numbers or (int(numbers[1]), int(numbers[2])) < OLDEST:
-        raise Unavailable(f"it is built with Go {OLDEST[0]}.{OLDEST[1]} or newer, not {said.strip()}")
+        raise Unavailable(f"it is built with Go {OLDEST[0]}.{OLDEST[1]} or newer, not {said}")
     return program
 
 
 def usual_cache() -> str:
     """Where this user's Go keeps what it has compiled, as it says itself."""
-    asked = subprocess.run([toolchain(), "env", "GOCACHE"], capture_output=True, text=True, timeout=30, check=False)
-    return asked.stdout.strip()
+    return _said(toolchain(), "GOCACHE")
+
+
+def _said(program: str, variable: str) -> str:
+    command, environment = [program, "env", variable], surroundings.outside()
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=True)
+    return done.stdout.strip()
 
 
 def build_cache(usual: str, otherwise: Path) -> str:

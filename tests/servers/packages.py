@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests import surroundings
+
 POLICY = Path("/usr/sbin/policy-rc.d")
 
 PROGRAMS = {
@@ -70,7 +72,7 @@ def _which(program: str) -> str | None:
 def _install(packages: list[str]) -> None:
     """Three times at most: another apt run may clean the archive directory under ours ("failed to read archive")."""
     command = ["apt-get", "install", "-y", "-q", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120", *packages]
-    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_MODE": "l"}
+    environment = surroundings.outside() | {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_MODE": "l"}
     with _no_autostart():
         for _ in range(3):
             done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)

