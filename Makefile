@@ -4,7 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo demo-swarm demo-marathon demo-kubernetes test test-fast test-local test-marathon test-consul test-swarm test-kubernetes lint format bench docs clean
+STEPS := fast local marathon consul swarm kubernetes
+WORLDS ?=
+
+.PHONY: help demo demo-swarm demo-marathon demo-kubernetes test $(STEPS:%=test-%) test-versions soak lint format lock bench docs clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -21,40 +24,29 @@ demo-marathon: $(VENV)/.installed  ## the same on a Marathon with simulated agen
 demo-kubernetes: $(VENV)/.installed  ## the same on a real Kubernetes started for it (needs root and Go; builds once)
 	@PYTHON=$(PYTHON) sh docs/demo.sh kubernetes
 
-test: forget-worlds lint test-fast test-local test-marathon test-consul test-swarm test-kubernetes  ## everything that this machine can run
-	@$(BIN)/python tests/worlds_report.py
+test: $(VENV)/.installed  ## everything that this machine can run, in its short form: the gate
+	@$(BIN)/python -m tests.gate
 
-.PHONY: forget-worlds
-forget-worlds:
-	@rm -rf .pytest_cache/worlds
+$(STEPS:%=test-%): test-%: $(VENV)/.installed  # one step of it, as in `make test-swarm`
+	@$(BIN)/python -m tests.gate $*
 
-test-fast: $(VENV)/.installed  ## no servers, under a minute
-	$(PYTEST) -q -n 2 -m "not world_local and not world_marathon and not world_consul and not world_swarm and not world_kubernetes"
+soak: $(VENV)/.installed  ## the same with long rounds: make soak WORLDS="swarm local"
+	@ORCHCTL_TEST_PROFILE=soak $(BIN)/python -m tests.gate $(WORLDS)
 
-test-local: $(VENV)/.installed  ## real processes under a real supervisor
-	$(PYTEST) -q -n 4 -m world_local
-
-test-marathon: $(VENV)/.installed  ## real processes on a simulated Mesos, below a Marathon like the recorded one
-	@$(BIN)/python -m tests.servers.consul.build
-	$(PYTEST) -q -n 4 --dist loadgroup -m world_marathon
-
-test-consul: $(VENV)/.installed  ## real Consul; the first time builds it from source
-	@$(BIN)/python -m tests.servers.consul.build
-	$(PYTEST) -q -n 6 --maxschedchunk 1 -m world_consul tests/contract tests/servers
-
-test-swarm: $(VENV)/.installed  ## real dockerd: one node and three
-	@$(BIN)/python -m tests.servers.packages
-	$(PYTEST) -q -n 2 --dist loadgroup -m world_swarm
-
-test-kubernetes: $(VENV)/.installed  ## real Kubernetes; the first time builds it from source
-	@$(BIN)/python -m tests.servers.kubernetes.build
-	$(PYTEST) -q -n 3 --dist loadgroup -m world_kubernetes
+test-versions: $(VENV)/.installed  ## fast tests on the lowest and the newest versions allowed, on each Python that is here
+	@$(BIN)/python -m tests.gate.versions
 
 lint: $(VENV)/.installed  ## ruff, mypy --strict, import rules
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports --config pyproject.toml
+	@$(BIN)/python -m tests.gate lint
+
+lock:  ## refresh requirements/*.txt: exact versions of all that tests and tools use
+	$(PYTHON) -m venv .lock
+	.lock/bin/python -m pip install --quiet --require-hashes -r requirements/lock.txt
+	echo uv | .lock/bin/uv pip compile $(LOCKED) -o requirements/lock.txt -
+	.lock/bin/uv pip compile $(LOCKED) --extra dev -o requirements/dev.txt pyproject.toml
+	rm -rf .lock
+
+LOCKED := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --custom-compile-command "make lock"
 
 format: $(VENV)/.installed  ## let ruff put the code into shape
 	$(BIN)/ruff format .
@@ -68,12 +60,12 @@ docs: $(VENV)/.installed  ## all pages as a site, in dist/docs
 	@echo "open dist/docs/index.html"
 
 clean:  ## remove what make made in this folder
-	rm -rf $(VENV) .demo dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .demo .gate .lock dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
-$(VENV)/.installed: pyproject.toml
+$(VENV)/.installed: pyproject.toml requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "orchctl needs Python 3.11 or newer; set PYTHON=..." >&2; exit 1; }
 	@echo "setting up $(VENV) (once; a minute or two)"
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@

@@ -83,10 +83,8 @@ class Still:
 def pictures(cli: CommandLine) -> Mapping[str, str]:
     """File name -> SVG."""
     found = {}
-    cli.write("orch.yaml", WEB.replace("web:1.4", "web:1.3"))
-    _said(cli, "deploy", "--reason", "first release")
     cli.write("orch.yaml", WEB)
-    _said(cli, "deploy", "--reason", "an update, so that it is known how long one takes")
+    _said(cli, "deploy", "--reason", "first release")
     cli.write("orch.yaml", NEXT)
     found["plan.svg"] = _picture("plan", "orchctl plan", [_said(cli, "plan", "--color", "always")])
     found["deploy.svg"] = _picture("deploy", "orchctl deploy", _deploy(cli))
@@ -113,9 +111,7 @@ def _deploy(cli: CommandLine) -> Sequence[RenderableType]:
     cli.monkeypatch.setattr(live, "Live", Still)
     cli.monkeypatch.setattr(live.LiveView, "show", showing)
     where, *result = _said(cli, "deploy", "--color", "always", "--progress", "tty").splitlines()
-    halfway = next(
-        frame for frame in frames if "starting" in (text := plain(frame)) and "s left" in text and "3/5" in text
-    )
+    halfway = next(frame for frame in frames if "3/5 ready" in (text := plain(frame)) and "starting" in text)
     return [where, halfway, Text("..."), *result]
 
 

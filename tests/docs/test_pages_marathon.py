@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.blocks import ROOT, pages_of, run, run_page
+from tests.servers.absence import absent
 from tests.servers.marathon import Marathon
 from tests.servers.marathon.containers import busybox
 from tests.servers.packages import Unavailable
@@ -32,7 +33,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marathon]:
     try:
         image = busybox(tmp_path_factory.mktemp("images") / "busybox")
     except Unavailable as reason:
-        pytest.skip(str(reason))
+        absent("marathon", reason)
     with Marathon(images={IMAGE: image}, features=("task_killing",)) as running:
         yield running
 
