@@ -1,8 +1,8 @@
 """A Marathon, looked at through its own API and never through the adapter.
 
 Ours has a simulated Mesos that runs real processes. Any other is named by ORCHCTL_TEST_MARATHON_URL (and its Mesos
-master by ORCHCTL_TEST_MESOS_URL, for logs); one whose Mesos is simulated too goes by the label ``simulate``, which says
-the same as the command does.
+master by ORCHCTL_TEST_MESOS_URL, where tasks are processes); one whose Mesos is simulated too goes by the label
+``simulate``, which says the same as the command does.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ class MarathonWorld(World):
             name=name,
             namespace=NAMESPACE,
             command=_COMMANDS.get(behaviour, _COMMANDS[Behaviour.GOOD]),
-            labels={} if self.server else _SIMULATED.get(behaviour, {}),
+            labels=_SIMULATED.get(behaviour, {}) if self.without_processes else {},
             replicas=2,
             env={"GREETING": greeting},
             ports=(Port(name="http", port=8080),),
