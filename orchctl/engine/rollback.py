@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchctl.core.backend import Live
+from orchctl.core.capability import Feature
 from orchctl.core.document import spec_hash
 from orchctl.core.revision import Recorded, RevisionStatus
 from orchctl.core.rollout import Outcome
@@ -27,13 +28,21 @@ class Rollback:
 
 
 def plan_rollback(session: Session, namespace: str, name: str, *, to: int | None = None) -> Rollback:
-    """What going back to revision ``to`` would change; default: the last good one before the present."""
+    """What going back to revision ``to`` would change, and what that costs; default: the last good one before the present."""
     records = Records(session.store, namespace, name).newest_first()
     target = numbered(records, to) if to is not None else previous_good(records, name)
     live = session.reader.live(namespace, [name]).get(name)
     replicas = kept_count(target, live, newest_with(records, RevisionStatus.DEPLOYED))
     planned = plan_one(session, target.revision.service.sized(replicas))
-    return Rollback(target=target, planned=planned, replicas=replicas)
+    return Rollback(target=target, planned=_priced(session, planned), replicas=replicas)
+
+
+def _priced(session: Session, planned: Planned) -> Planned:
+    """With the backend's own words where its way back is more than a deploy of the old spec seems to be."""
+    plan, undo = planned.plan, session.backend.capabilities()[Feature.ROLLOUT_UNDO]
+    if not undo.reason or not plan.restarts:
+        return planned
+    return replace(planned, plan=replace(plan, notes=(*plan.notes, undo.reason)))
 
 
 def rollback(session: Session, where: Rollback, limits: Limits, *, reason: str = "") -> Outcome:

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from orchctl.core.capability import Claim, Feature, warned
+from orchctl.testing.fake import FakeBackend
 from tests.cli.harness import WEB, CommandLine
 
 TWO = WEB.replace('"one"', '"two"')
@@ -20,6 +24,23 @@ def test_shows_the_plan_and_goes_back(cli: CommandLine) -> None:
     )
     assert result.err.endswith("web: converged, revision 3, 2/2 ready (T)\n")
     assert cli.cluster.definitions["default", "web"].service.env["GREETING"] == "one"
+
+
+def test_a_way_back_that_costs_more_says_so_in_its_plan(cli: CommandLine) -> None:
+    """Marathon: every instance is replaced, those included that never stopped."""
+
+    class Costly(FakeBackend):
+        def capabilities(self) -> Mapping[Feature, Claim]:
+            return {**super().capabilities(), Feature.ROLLOUT_UNDO: warned("going back replaces every instance")}
+
+    cli.backends["fake"] = lambda: Costly(cli.cluster)
+    cli.deploy()
+    cli.deploy(TWO)
+    assert "going back" not in cli("plan").err + cli("plan").out
+    result = cli("rollback", "web", "--yes")
+    assert result.code == 0
+    assert "  going back replaces every instance\n  1 change; instances are replaced\n" in result.err
+    assert "going back" not in cli("rollback", "web", "--to", "1", "--yes").err, "nothing is replaced"
 
 
 def test_to_a_chosen_revision(cli: CommandLine) -> None:

@@ -17,6 +17,7 @@ from orchctl.engine import verdict
 from orchctl.testing.contract.deploy import greetings
 from orchctl.testing.driver import Driver
 from orchctl.testing.world import Behaviour
+from tests.contract.marathon.running import shell_of
 from tests.contract.marathon.serving import Serving, sized
 from tests.servers.marathon import Agent, Marathon
 from tests.servers.waiting import until
@@ -200,6 +201,22 @@ def test_old_instances_are_seen_by_their_own_definition(world: MarathonWorld, se
     assert serving.least >= 2
     of_versions = [r for r in server.requests[asked:] if "/versions/" in r.path]
     assert len(of_versions) <= 5, "one for each definition and command, however often is looked"
+
+
+def test_a_way_back_says_that_it_replaces_every_instance(world: MarathonWorld, tmp_path: Path) -> None:
+    """Those too that never stopped, as 0 of 3 kept their ids on a real Marathon: in the plan of a rollback, and where one
+    is made without a question."""
+    told = "every way back replaces every instance, those that never stopped included"
+    driver = Driver(world)
+    driver.deploy(world.service(greeting="one"))
+    assert driver.deploy(world.service(Behaviour.CRASH, greeting="bad")).state is OutcomeState.ROLLED_BACK
+    assert any(told in e.text for e in driver.events if e.text.startswith("rolling back"))
+    driver.deploy(world.service(greeting="two"))
+    done = shell_of(world, tmp_path).run("rollback", "web", "--yes")
+    assert done.returncode == 0, done.stderr
+    plan, _, _ = done.stderr.partition("web: revision")
+    assert told in plan
+    assert "instances are replaced" in plan
 
 
 def test_pause_then_the_same_again_then_back(world: MarathonWorld, server: Marathon) -> None:
