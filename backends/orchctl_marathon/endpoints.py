@@ -33,6 +33,7 @@ def endpoints(name: str, app: Json, dns_name: str, older: Older = NONE_OLDER) ->
             ready=task.get("state") == "TASK_RUNNING" and is_alive(definition, task),
             template_hash=template_of(app) if is_current(app, task) else "",
             dns_name=dns_name,
+            service_port=_service_port(port),
         )
         for task in tasks_of(app)
         if task.get("state") in _SERVING
@@ -73,6 +74,12 @@ def _places(app: Json | None, task: Json) -> Iterator[tuple[Json, str, int]]:
         if taken < len(numbers):
             yield port, host, numbers[taken]
         taken += 1
+
+
+def _service_port(port: Json) -> int:
+    """A mapping has it under its own name; of a port of the host it is the number in the definition."""
+    number = port.get("servicePort", port.get("port"))
+    return number if isinstance(number, int) else 0
 
 
 def _address(task: Json) -> str:

@@ -13,7 +13,8 @@ class Endpoint:
 
     ``ready`` False = do not send new requests (starting, unhealthy, draining). ``revision`` is
     filled by the engine from the instance's ``template_hash``; 0 = unknown. ``dns_name``: what clients in the backend's own
-    network call the service, "" where it has no names.
+    network call the service, "" where it has no names. ``service_port``: where a load balancer of the backend listens for
+    the service as a whole; 0 = it has none.
     """
 
     service: str
@@ -28,6 +29,7 @@ class Endpoint:
     template_hash: str = ""
     revision: int = 0
     dns_name: str = ""
+    service_port: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,7 @@ def test_document_has_the_promised_fields(cli: CommandLine) -> None:
         "revision": 1,
         "weight": 1,
         "dns_name": "",
+        "service_port": 0,
         "backend": "fake",
         "context": "test",
     }

@@ -42,6 +42,7 @@ ENDPOINT = record(
         "revision": count("The revision that runs there, 0 = unknown."),
         "weight": count("Share of the traffic, relative to the others."),
         "dns_name": text("What clients in the backend's own network call the service; empty where it has no names."),
+        "service_port": count("Marathon: what a load balancer in front listens at for the whole service; 0 = none."),
         **_PLACE,
     }
 )

@@ -117,6 +117,7 @@ def endpoint_item(endpoint: Endpoint, *, backend: str, context: str) -> Document
         "revision": endpoint.revision,
         "weight": endpoint.weight,
         "dns_name": endpoint.dns_name,
+        "service_port": endpoint.service_port,
         "backend": backend,
         "context": context,
     }

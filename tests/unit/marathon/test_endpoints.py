@@ -95,6 +95,21 @@ def test_every_port_of_every_instance_has_its_place(app: dict[str, Any], expecte
     assert places(app) == expected
 
 
+@pytest.mark.parametrize(
+    "app",
+    [
+        pytest.param(on_host(defined("http"), tasks=[task(31_000)]), id="host"),
+        pytest.param(in_container(mapped("http", 80), tasks=[task(31_000)]), id="bridge"),
+        pytest.param(
+            in_container(mapped("http", 80, host=None), tasks=[task(address="9.0.1.2")], network="dcos"), id="container"
+        ),
+    ],
+)
+def test_the_service_port_is_told_wherever_marathon_keeps_it(app: dict[str, Any]) -> None:
+    """What a load balancer in front of the apps listens at."""
+    assert [e.service_port for e in endpoints("web", app, NAME)] == [10_000]
+
+
 def test_the_endpoints_of_a_recorded_app() -> None:
     seen = recorded("02-create/046")
     (found,) = endpoints("dockerb", seen, NAME)
