@@ -39,6 +39,8 @@ _NODE_COMING, _NO_NODE_COMING = ("TriggeredScaleUp", "Nominated"), "NotTriggerSc
 _QUOTA = "exceeded quota"
 _MOUNTING = ("FailedMount", "FailedAttachVolume", "FailedMapVolume")
 _PAST_MOMENT = "object has been modified|timed? ?out|deadline exceeded|connection refused|failed calling webhook"
+_ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\]")
+_RESTARTING = ("liveness probe", "startup probe failed")
 _MAY_PASS = re.compile(_PAST_MOMENT + "|internal error|try again|no such host|EOF", re.IGNORECASE)
 
 
@@ -129,9 +131,10 @@ def refused(found: Json) -> Problem | None:
 def problem_of_events(events: Sequence[Json], *, has_process: bool = False) -> Problem | None:
     """Why a pod that has a node is not ready, by its events; the newest that says why is told.
 
-    What was overcome since is no reason any more: a node was found, a volume attached, a Secret made a moment later.
+    What was overcome since is no reason any more: a node was found, a volume attached, a Secret made a moment later. A
+    readiness check that fails is told when nothing else is: it is the cause only when it was never good in time.
     """
-    overcome = has_process
+    overcome, unready = has_process, None
     for event in sorted(events, key=_moment, reverse=True):
         reason, message = text(event, "reason"), text(event, "message")
         overcome = overcome or reason in _GOING_ON
@@ -140,9 +143,16 @@ def problem_of_events(events: Sequence[Json], *, has_process: bool = False) -> P
         if (reason in _MOUNTING or reason == "FailedCreatePodSandBox") and not overcome:
             transient = not (reason in _MOUNTING and _NO_SUCH_THING.search(message))
             return Problem(kind=FailureKind.CONFIG, message=message or reason, transient=transient)
-        if "liveness probe" in message.lower() or "startup probe failed" in message.lower():
-            return Problem(kind=FailureKind.UNHEALTHY, message=message)
-    return None
+        if any(words in message.lower() for words in _RESTARTING):
+            return _unhealthy(message)
+        if "readiness probe failed" in message.lower():
+            unready = unready or _unhealthy(message)
+    return unready
+
+
+def _unhealthy(message: str) -> Problem:
+    """The kubelet's words without the pod's own address, by which the same cause would be another one for each pod."""
+    return Problem(kind=FailureKind.UNHEALTHY, message=_ADDRESS.sub("POD", message))
 
 
 def is_node_coming(events: Sequence[Json]) -> bool:

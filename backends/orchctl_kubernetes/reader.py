@@ -111,6 +111,8 @@ class KubernetesReader(Reader):
         sets = self._reading.list_metadata(REPLICA_SETS.path(namespace), labels=labels)
         pods = self._reading.list(PODS.path(namespace), labels=labels)
         seen = observe(deployment, sets, pods, expect=uid_of(deployment) if deployment else "")
+        if seen.verdict:  # a refusal: what single pods wait for is not its cause
+            return seen
         return replace(seen, instances=tuple(self._creating.explained(namespace, seen.instances)))
 
     def endpoints(self, namespace: str, name: str) -> Sequence[Endpoint]:

@@ -128,8 +128,8 @@ class Phase(StrEnum):
 class Failure:
     """A problem with its evidence, kept before anything is rolled back.
 
-    ``logs`` are the last lines of the failed process's output, oldest first; ``events`` what the
-    backend said. ``count``: how many instances share it.
+    ``message`` is what the backend said, an event included where nothing else tells. ``logs`` are the last lines of
+    the failed process's output, oldest first. ``count``: how many instances share it.
     """
 
     kind: FailureKind

@@ -139,7 +139,14 @@ class Judge:
         allowed = self._service.health.start_deadline_ms / 1000
         text = f"not ready within {format_duration(self._service.health.start_deadline_ms)} (health.start.deadline)"
         late = [i for i in current if now - self._starting_since.get(i.id, now) >= allowed]
-        return [Culprit(i.problem or Problem(kind=FailureKind.UNHEALTHY, message=text), i) for i in late]
+        return [Culprit(_late(i.problem, text), i) for i in late]
+
+
+def _late(found: Problem | None, text: str) -> Problem:
+    """With what the backend says of the check, where it says something."""
+    if found is None:
+        return Problem(kind=FailureKind.UNHEALTHY, message=text)
+    return replace(found, message=f"{text}: {found.message}")
 
 
 def _with_room_to_come(instance: Instance) -> Instance:

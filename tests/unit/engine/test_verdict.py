@@ -110,6 +110,18 @@ def test_never_ready_by_the_start_deadline() -> None:
     assert verdict.culprits[0].problem.kind is FailureKind.UNHEALTHY
 
 
+def test_never_ready_tells_what_the_check_found() -> None:
+    """A check that fails is no failure while the process may still start; then it is the cause."""
+    judge = Judge(SERVICE, replicas=1)
+    found = Problem(kind=FailureKind.UNHEALTHY, message="status 500")
+    starting = Instance(id="a", slot="1", state=InstanceState.STARTING, problem=found)
+    assert judge.look(look(starting), 100.0).state is State.GOING
+    assert judge.look(look(starting), 109.9).state is State.GOING
+    (culprit,) = judge.look(look(starting), 110.0).culprits
+    assert culprit.problem.kind is FailureKind.UNHEALTHY
+    assert culprit.problem.message == "not ready within 10s (health.start.deadline): status 500"
+
+
 def test_an_image_pull_does_not_use_up_the_start_deadline() -> None:
     judge = Judge(SERVICE, replicas=1)
     pulling = Instance(id="a", slot="1", state=InstanceState.PENDING)

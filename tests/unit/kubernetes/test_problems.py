@@ -107,6 +107,28 @@ def test_a_probe_fails_while_a_process_runs() -> None:
     assert found.kind is FailureKind.UNHEALTHY
 
 
+def unhealthy(message: str, at: int) -> dict[str, object]:
+    return told("Warning", "Unhealthy", message, at)
+
+
+def test_what_a_readiness_check_found_is_told_as_one_cause_of_all_pods() -> None:
+    """The kubelet has the pod's own address in it, which would make the same cause another one for each pod."""
+    words = 'Readiness probe failed: Get "http://{0}:8080/": dial tcp {0}:8080: connect: connection refused'
+    events = [[unhealthy(words.format(address), 3)] for address in ("10.244.0.5", "10.244.0.6", "[fd00::1f]")]
+    problems = [problem_of_events([*e, told("Normal", "Started", "", 2)], has_process=True) for e in events]
+    (problem,) = set(problems)
+    assert problem is not None
+    assert problem.kind is FailureKind.UNHEALTHY
+    assert problem.message == words.format("POD")
+
+
+def test_a_check_that_restarts_the_process_is_the_better_reason() -> None:
+    events = [unhealthy("Liveness probe failed: refused", 3), unhealthy("Readiness probe failed: refused", 4)]
+    found = problem_of_events(events, has_process=True)
+    assert found is not None
+    assert found.message == "Liveness probe failed: refused"
+
+
 @pytest.mark.parametrize(
     ("reasons", "comes"),
     [
