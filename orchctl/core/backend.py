@@ -229,6 +229,12 @@ class Writer(ABC):
     def pause(self, handle: Handle) -> None:
         """Stop a rollout of ours where it is; instances that run keep running. Idempotent."""
 
+    def remind(self, handle: Handle, *, expect: str) -> None:  # noqa: B027 - for those who set ``Progress.stalled``
+        """Send the definition that stands there once more, as it is: changes nothing, restarts nothing.
+
+        For a backend that can leave a rollout undone. StalePlan when the live object moved.
+        """
+
     @abstractmethod
     def delete(self, namespace: str, name: str, *, expect: str) -> Handle:
         """Start the removal; the engine polls until nothing is left."""

@@ -83,6 +83,8 @@ class Progress:
     ``template_hash`` is the live definition's ("" = the service does not exist), ``expect`` its version. ``settled``: the backend's
     own update machinery is idle. ``verdict``: the backend itself gave up (a paused Swarm update, a refused
     quota). ``paused``: the rollout stands still until somebody deploys or restarts. ``note`` is what the backend is waiting for, in its words.
+    ``stalled`` says what the backend left undone and takes up only when it is told its definition again
+    (``Writer.remind``); "" = nothing, or it is still at work.
     """
 
     template_hash: str
@@ -93,6 +95,7 @@ class Progress:
     verdict: Problem | None = None
     paused: bool = False
     note: str = ""
+    stalled: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

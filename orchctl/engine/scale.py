@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from orchctl.core.backend import Live
 from orchctl.core.revision import Recorded
-from orchctl.core.rollout import EventKind, Handle, Outcome, OutcomeState
+from orchctl.core.rollout import EventKind, Handle, Outcome, OutcomeState, Progress
 from orchctl.core.service import Service
 from orchctl.engine import evidence
 from orchctl.engine.operation import Limits, Operation, Write, operation, quietly, send
+from orchctl.engine.remind import Reminder
 from orchctl.engine.session import Session
 from orchctl.engine.verdict import State
 from orchctl.engine.wait import Waited, wait
@@ -63,7 +64,7 @@ def scale(session: Session, namespace: str, name: str, target: ScaleTarget, limi
         _note(op, current, wanted)
         if not limits.wait:
             return _done(session, name, OutcomeState.IN_PROGRESS, current, live.replicas, wanted)
-        waited = wait(session, handle, service, lease=op.lease, give_up_at=op.give_up_at, saw=op.publisher.saw)
+        waited = converge(op, handle, service, handle.replicas, give_up_at=op.give_up_at)
         if waited.verdict.state is State.GOOD:
             return op.publisher.after(_done(session, name, OutcomeState.CONVERGED, current, live.replicas, wanted))
         return op.publisher.after(
@@ -151,7 +152,13 @@ def converge(op: Operation, handle: Handle, service: Service, count: int, *, giv
     made."""
 
     def waited_for(sent: Handle) -> Waited:
-        return wait(op.session, sent, service, lease=op.lease, give_up_at=give_up_at, saw=op.publisher.saw)
+        reminder = Reminder(op, sent)
+
+        def saw(service: Service, progress: Progress) -> None:
+            op.publisher.saw(service, progress)
+            reminder.saw(progress)
+
+        return wait(op.session, sent, service, lease=op.lease, give_up_at=give_up_at, saw=saw)
 
     waited = waited_for(handle)
     if waited.verdict.state is not State.GOOD or handle.replicas == count:

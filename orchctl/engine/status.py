@@ -125,4 +125,4 @@ def _message(live: Live | None, progress: Progress, newest: Recorded | None, lea
         return "recorded, but not running"
     if newest is not None and newest.status in (RevisionStatus.FAILED, RevisionStatus.ROLLED_BACK):
         return f"revision {newest.revision.number} failed: {newest.note}"
-    return progress.note
+    return progress.stalled or progress.note

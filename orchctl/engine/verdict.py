@@ -99,7 +99,9 @@ class Judge:
             return f"{counted(len(old), 'old instance')} stopping"
         if any(now - self._ready_since[i.id] < soak for i in ready):
             return f"{wanted} of {wanted} ready, watching for {format_duration(self._service.rollout.min_ready_ms)}"
-        return "" if progress.settled else (progress.note or "the backend is still updating")
+        if not progress.settled:
+            return progress.note or "the backend is still updating"
+        return progress.stalled
 
     def _wanted(self, progress: Progress) -> int:
         """With bounds, something else may change the count while we wait: what it says now is right."""

@@ -102,12 +102,12 @@ class FakeReader(Reader):
 
     def progress(self, namespace: str, names: Sequence[str] = ()) -> Mapping[str, Progress]:
         self._cluster.request("progress")
-        return {n: _progress(d, self._replicas(namespace, n)) for n, d in self._select(namespace, names)}
+        return {n: self._progress(d, self._replicas(namespace, n)) for n, d in self._select(namespace, names)}
 
     def poll(self, handle: Handle) -> Progress:
         self._cluster.request("poll")
         key = (handle.namespace, handle.service)
-        return _progress(self._cluster.definitions.get(key), self._replicas(*key))
+        return self._progress(self._cluster.definitions.get(key), self._replicas(*key))
 
     def endpoints(self, namespace: str, name: str) -> Sequence[Endpoint]:
         self._cluster.request("endpoints")
@@ -149,6 +149,11 @@ class FakeReader(Reader):
     def _select(self, namespace: str, names: Sequence[str]) -> list[tuple[str, Definition]]:
         found = [(n, d) for (ns, n), d in self._cluster.definitions.items() if ns == namespace]
         return [(n, d) for n, d in found if (n in names if names else d.owned)]
+
+    def _progress(self, definition: Definition | None, replicas: Sequence[Replica]) -> Progress:
+        seen = _progress(definition, replicas)
+        is_left = len(replicas) > seen.replicas > 0 and all(i.current and i.ready for i in seen.instances)
+        return replace(seen, stalled="surplus instances are left running" if is_left else "")
 
     def _replicas(self, namespace: str, name: str) -> list[Replica]:
         return self._cluster.replicas.get((namespace, name), [])
@@ -198,6 +203,13 @@ class FakeWriter(Writer):
                 definition.paused = True
 
         self._write("pause", carry_out)
+
+    def remind(self, handle: Handle, *, expect: str) -> None:
+        def carry_out() -> None:
+            self._definition(handle.namespace, handle.service, expect)
+            self._cluster.surplus = self._cluster.surplus if self._cluster.deaf else 0
+
+        self._write("remind", carry_out)
 
     def delete(self, namespace: str, name: str, *, expect: str) -> Handle:
         def carry_out() -> None:

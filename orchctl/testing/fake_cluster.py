@@ -85,7 +85,8 @@ class Definition:
 class FakeCluster:
     """``now`` gives seconds; ``on_request`` is called at every request (a scheduler's switching point).
 
-    ``backend`` is the name under which specs carry options for it.
+    ``backend`` is the name under which specs carry options for it. ``surplus``: so many instances too many are left
+    running by the controller, until somebody reminds it of the definition; a ``deaf`` one never listens.
     """
 
     now: Callable[[], float]
@@ -97,6 +98,8 @@ class FakeCluster:
     requests: int = 0
     writes: int = 0
     dead: bool = False
+    surplus: int = 0
+    deaf: bool = False
     fault: Fault | None = None
     log: list[str] = field(default_factory=list)
     _struck: int = 0
@@ -201,7 +204,7 @@ class FakeCluster:
             replica.ready = age >= _START_S
 
     def _converge(self, definition: Definition, replicas: list[Replica], at: float) -> None:
-        rollout, wanted = definition.service.rollout, definition.replicas
+        rollout, wanted = definition.service.rollout, definition.replicas + self.surplus
         surge = rollout.max_surge.of(wanted, round_up=True)
         unavailable = rollout.max_unavailable.of(wanted, round_up=False)
         if rollout.strategy is Strategy.RECREATE:
