@@ -132,6 +132,21 @@ def troubles(recorder: Recorder) -> None:
     recorder.paused("unhealthy", Behaviour.NEVER_READY)
 
 
+def doubled(recorder: Recorder) -> None:
+    """Two tasks in one slot, left by the update of a crash loop: the engine does that now and then only."""
+    for _ in range(50):
+        recorder.put(recorder.world.service(Behaviour.CRASH))
+        recorder.when(failed(2))
+        recorder.put(recorder.world.service(greeting="two"))
+        recorder.when(lambda s: update_state(s) == "completed")
+        last = recorder.when(lambda s: {("running", "running")} == {(i, w) for i, w in states(s) if w != "shutdown"})
+        if len([w for _, w in states(last) if w == "running"]) > 2:
+            recorder.save("doubled", last)
+            return
+        recorder.world.clean()
+    raise SystemExit("the engine never left two tasks in one slot")
+
+
 def main() -> None:
     with Swarm() as swarm:
         world = SwarmWorld(swarm, Path(tempfile.mkdtemp()))
@@ -139,6 +154,7 @@ def main() -> None:
             recorder = Recorder(world, connection)
             life(recorder)
             troubles(recorder)
+            doubled(recorder)
         world.close()
 
 

@@ -202,6 +202,27 @@ def test_what_somebody_added_by_hand_is_drift_under_its_native_name(world: Swarm
     assert live["backends"]["swarm"]["native"] == {"TaskTemplate.ContainerSpec.CapabilityAdd": ["CAP_NET_ADMIN"]}
 
 
+def test_a_reminder_restarts_nothing_however_much_the_definition_says(
+    world: SwarmWorld, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor with other credentials: running tasks are not compared by them."""
+    service = replace(FULL, namespace=NAMESPACE)
+    handle = put(connection, service, KEY=b"hush")
+    settled(connection, handle)
+    before, running = connection.reader.live(NAMESPACE)["web"], set(world.truth("web").running)
+    (tmp_path / "config.json").write_text(json.dumps({"auths": {"127.0.0.1:1": {"auth": "Y2k6aHVudGVyMg=="}}}))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    writes = world.writes()
+    with world.backend.connect(world.context) as opened:
+        writer = opened.writer(Free())
+        writer.remind(handle, expect=before.expect)
+        assert world.writes() == writes + 1
+        assert opened.reader.live(NAMESPACE)["web"] == before
+        # The engine takes one change after the other: what it made of the first shows when the second is done.
+        settled(connection, writer.scale(NAMESPACE, "web", 3, expect=before.expect))
+    assert running < set(world.truth("web").running)
+
+
 def test_a_paused_rollout_stops_nothing_that_serves_and_the_next_deploy_goes_on(
     world: SwarmWorld, connection: Connection
 ) -> None:
