@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from orchctl.core.rollout import OutcomeState
-from orchctl.core.service import Amount, Expose, Rollout, Service, Volume, VolumeKind
+from orchctl.core.service import Amount, Expose, File, Rollout, Service, Volume, VolumeKind
 from orchctl.testing.driver import Driver
 from tests.servers.kubernetes.api import path_of
 from tests.servers.waiting import until
@@ -37,6 +37,20 @@ def test_a_service_that_uses_everything_stands_as_it_was_asked_for(world: Kubern
     with world.backend.connect(world.context) as connection:
         live = connection.reader.live(NAMESPACE, ["web"])["web"]
     assert live.document == world.backend.project(service)
+
+
+def test_a_removed_file_leaves_neither_a_mount_nor_a_volume(world: KubernetesWorld, driver: Driver) -> None:
+    driver.deploy(replace(world.service(), files={"/etc/motd": File(content=b"hello")}))
+    assert {"volumes", "volumeMounts"} <= _of_the_pod(world)
+    driver.deploy(world.service())
+    assert not {"volumes", "volumeMounts"} & _of_the_pod(world)
+
+
+def _of_the_pod(world: KubernetesWorld) -> set[str]:
+    """Fields of the pod and of its container."""
+    live = world.api.get(path_of("deployments", NAMESPACE, "web"))
+    pod = live["spec"]["template"]["spec"]
+    return {*pod, *pod["containers"][0]}
 
 
 def test_a_disruption_budget_comes_and_goes(world: KubernetesWorld, driver: Driver) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from orchctl.core.capability import Feature, Support
 from orchctl.core.codec import from_plain, to_plain
-from orchctl.core.plan import Plan, Policy
+from orchctl.core.plan import Op, Plan, Policy
 from orchctl.core.rollout import OutcomeState
 from orchctl.core.service import Amount, Expose, File, Service, Strategy
 from orchctl.engine.deploy import DeployOptions
@@ -121,6 +121,19 @@ class DeployContract:
         assert not running & set(world.truth("web").running)
         assert driver.rollback("web").state is OutcomeState.CONVERGED
         assert driver.plan(one).plan.is_empty
+
+    def test_a_removed_file_is_really_removed(self, world: World, driver: Driver) -> None:
+        service = world.service()
+        more = replace(service, files={"/etc/motd": File(content=b"one"), "/etc/issue": File(content=b"two")})
+        driver.deploy(more)
+        one = replace(more, files={"/etc/motd": more.files["/etc/motd"]})
+        for fewer, gone in ((one, "/etc/issue"), (service, "/etc/motd")):
+            running, changes = set(world.truth("web").running), driver.plan(fewer).plan.changes
+            assert changes
+            assert all(c.op is Op.REMOVE and gone in c.path for c in changes)
+            assert driver.deploy(fewer).state is OutcomeState.CONVERGED
+            assert not running & set(world.truth("web").running)
+            assert driver.plan(fewer).plan.is_empty
 
     def test_labels_change_without_a_restart(self, world: World, driver: Driver) -> None:
         claim = world.backend.capabilities()[Feature.LABELS]
