@@ -260,3 +260,16 @@ def test_the_api_server_can_be_gone_for_a_while_and_pods_live_on(own_kubernetes:
     server.start()
     until("the API server again", own_kubernetes.is_ready, seconds=60)
     until("two ready pods", lambda: ready(api))
+
+
+def test_programs_of_another_build_are_used_where_they_are_given(
+    own_kubernetes: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the folder that envtest's tools name. This one notes that it was started, and is ours all the same."""
+    given, used = tmp_path / "kube-apiserver", tmp_path / "used"
+    given.write_text(f'#!/bin/sh\ntouch {used}\nexec {own_kubernetes.kubernetes} kube-apiserver "$@"\n', "utf-8")
+    given.chmod(0o755)
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path))
+    with Cluster(node=False) as cluster:
+        assert used.exists()
+        assert cluster.is_ready()
