@@ -11,6 +11,8 @@ import os
 
 import pytest
 
+from tests.servers import ledger
+
 pytest_plugins = ["tests.profiles", "tests.servers.fixtures", "tests.servers.consul.fixtures", "tests.worlds.fixtures"]
 
 
@@ -22,6 +24,11 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     config.addinivalue_line("markers", "world_swarm: needs a real dockerd")
     config.addinivalue_line("markers", "world_kubernetes: needs a real Kubernetes")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if not hasattr(session.config, "workerinput"):
+        ledger.begin()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

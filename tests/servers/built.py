@@ -5,16 +5,19 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests import surroundings
+from tests.servers import ledger
 
 
 def built(name: str, program: str, build: Callable[[Path], None], why: str, cache: Path | None = None) -> Path:
-    """``program`` in the cache's folder ``name``; ``build`` makes it at the path that it is given."""
+    """``program`` in the cache's folder ``name``; ``build`` makes it at the path that it is given, in a directory that is
+    gone afterwards."""
     folder = (cache or cache_folder()) / name
     if (folder / program).exists():
         return folder / program
@@ -22,12 +25,15 @@ def built(name: str, program: str, build: Callable[[Path], None], why: str, cach
     with _alone(folder.with_name(f"{name}.lock")):
         if not (folder / program).exists():
             print(f"building {why} (kept in {folder})", file=sys.stderr, flush=True)
-            unfinished = folder / f"{program}.{os.getpid()}"
+            unfinished = folder / f"unfinished.{os.getpid()}"
+            ledger.note("path", unfinished)
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir()
             try:
-                build(unfinished)
-                unfinished.rename(folder / program)
+                build(unfinished / program)
+                (unfinished / program).rename(folder / program)
             finally:
-                unfinished.unlink(missing_ok=True)
+                shutil.rmtree(unfinished)
     return folder / program
 
 

@@ -7,12 +7,19 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.servers import ledger
 from tests.servers.absence import absent
 from tests.servers.dockerd import Swarm
 from tests.servers.kubernetes.cluster import Cluster
 from tests.servers.kubernetes.given import Given, given
 from tests.servers.kubernetes.kwok import simulated
 from tests.servers.packages import Unavailable
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _directory_noted(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What works in a test's own directory is a test's, whatever it keeps of our environment."""
+    ledger.note("place", tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture(scope="session")

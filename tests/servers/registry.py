@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.servers import packages
+from tests.servers import ledger, packages
 from tests.servers.waiting import until
 
 
@@ -31,7 +31,11 @@ class Registry:
         with (self.root / "log").open("ab") as log:
             command = ["docker-registry", "serve", str(config)]
             self._process = subprocess.Popen(
-                command, stdout=log, stderr=log, env={"PATH": os.environ["PATH"]}, start_new_session=True
+                command,
+                stdout=log,
+                stderr=log,
+                env={"PATH": os.environ["PATH"]} | ledger.mark(),
+                start_new_session=True,
             )
         until("the registry", self._answers)
         return self

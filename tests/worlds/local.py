@@ -18,6 +18,7 @@ from orchctl.core.registry import load
 from orchctl.core.service import Amount, Health, Port, Probe, ProbeKind, Resources, Rollout, Service, Stop
 from orchctl.testing.world import Behaviour, Truth, World
 from tests.rounds import LOAD, RACES
+from tests.servers import ledger
 from tests.servers.waiting import until
 
 NAMESPACE = "test"
@@ -60,6 +61,7 @@ class LocalWorld(World):
     def __init__(self, directory: Path) -> None:
         self.backend = load("local")
         self.root = directory / "local" / "here"
+        ledger.note("path", self.root)
         self.context = Context(
             name="here",
             backend="local",

@@ -6,7 +6,6 @@ import contextlib
 import json
 import shutil
 import socket
-import tempfile
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.servers import ledger
 from tests.servers.consul import build
 from tests.servers.consul.api import Api, ApiError
 from tests.servers.pki import Authority
@@ -44,7 +44,7 @@ class Consul:
         settings: Mapping[str, Any] | None = None,
     ) -> None:
         self._program_file = build.consul()
-        self.root = Path(tempfile.mkdtemp(prefix="orchctl-consul-", dir="/tmp"))
+        self.root = ledger.fresh_directory("orchctl-consul-")
         self._acl, self._tls, self._verify_incoming, self._grpc = acl, tls, verify_incoming, grpc
         self._settings = dict(settings or {})
         self.token = str(uuid.uuid4()) if acl else ""

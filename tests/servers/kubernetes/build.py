@@ -39,7 +39,7 @@ def kubecluster() -> Path:
     """The program that is every server of the cluster; built when these sources were not built yet."""
 
     def build(target: Path) -> None:
-        _go(["build", "-trimpath", "-ldflags", _LINK, "-o", str(target), "."], SOURCES)
+        _go(["build", "-trimpath", "-ldflags", _LINK, "-o", str(target), "."], SOURCES, target.parent)
 
     why = f"etcd and Kubernetes {VERSION} for the tests of its backend; once, about eight minutes on two cores"
     return built(f"kubernetes-{VERSION}-{fingerprint(SOURCES, _LINK)}", "kubecluster", build, why)
@@ -53,6 +53,7 @@ def kwok() -> Path:
             _go(
                 ["install", "-trimpath", "-ldflags", "-s -w", f"sigs.k8s.io/kwok/cmd/kwok@{KWOK}"],
                 target.parent,
+                target.parent,
                 folder,
             )
             (Path(folder) / "kwok").rename(target)
@@ -60,8 +61,8 @@ def kwok() -> Path:
     return built(f"kwok-{KWOK}", "kwok", build, f"kwok {KWOK} (simulated nodes) for tests of scale; once, some minutes")
 
 
-def _go(words: Sequence[str], folder: Path, into: str = "") -> None:
-    own = {"GOCACHE": build_cache(usual_cache(), cache_folder() / "go-build")}
+def _go(words: Sequence[str], folder: Path, scratch: Path, into: str = "") -> None:
+    own = {"GOCACHE": build_cache(usual_cache(), cache_folder() / "go-build"), "GOTMPDIR": str(scratch)}
     go(words, folder, own | ({"GOBIN": into} if into else {}))
 
 

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from tests.servers import ledger
 from tests.servers.marathon import Marathon
 from tests.servers.marathon.containers import busybox
 from tests.servers.packages import Unavailable
@@ -37,6 +38,8 @@ def _up(root: Path) -> int:
     if (root / _STATE).exists():
         print(f"one was started in {root} already; stop it first: down {root}", file=sys.stderr)
         return 1
+    ledger.disown()
+    ledger.note("path", root)
     root.mkdir(parents=True, exist_ok=True)
     with (root / _LOG).open("wb") as log:
         command = [sys.executable, "-m", "tests.servers.marathon", "serve", str(root)]

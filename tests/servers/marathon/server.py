@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.servers import ledger
 from tests.servers.marathon.access import Access
 from tests.servers.marathon.agents import Agent, three_agents
 from tests.servers.marathon.control import Control, is_write
@@ -87,7 +87,7 @@ class Marathon(Control):
         return self.leadership.leader
 
     def start(self) -> Self:
-        self.engine.root = Path(tempfile.mkdtemp(prefix="orchctl-mesos-"))
+        self.engine.root = ledger.fresh_directory("orchctl-mesos-")
         self._mesos.start()
         self.engine.mesos_url = self._mesos.url
         for master in self.masters:
