@@ -14,19 +14,20 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.servers import image, packages
+from tests.servers import image, ledger, leftovers, packages
 from tests.servers.api import Api
 from tests.servers.network import Network
 from tests.servers.waiting import until
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
+_CANNOT = ("operation not permitted", "permission denied", "isn't mounted", "not supported")
+"""What the engine says at its end where containers cannot run at all."""
 
 
 class Node:
@@ -37,6 +38,7 @@ class Node:
         self.socket = root / "d.sock"
         self.api = Api(self.socket)
         self._flags = tuple(flags)
+        self._cgroup = f"orchctl-{space}"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -53,8 +55,11 @@ class Node:
             *("--pidfile", str(self.root / "pid")),
             *("--host", f"unix://{self.socket}"),
             *("--config-file", str(self.root / "daemon.json")),
+            # Whatever becomes of the engine and its shims, what they started is found in there.
+            *("--exec-opt", "native.cgroupdriver=cgroupfs", "--cgroup-parent", f"/{self._cgroup}"),
             *self._flags,
         ]
+        ledger.note("cgroup", self._cgroup)
         (self.root / "daemon.json").write_text("{}")
         inside = ["nsenter", f"--net=/run/netns/{self.space}", "unshare", "--uts"]
         script = 'hostname "$0"; exec "$@"'
@@ -91,8 +96,10 @@ class Node:
 
     def _answers(self) -> bool:
         if self._process and self._process.poll() is not None:
-            tail = (self.root / "dockerd.log").read_text(errors="replace").splitlines()[-5:]
-            raise packages.Unavailable("the container engine ended at its start: " + " / ".join(tail))
+            tail = " / ".join((self.root / "dockerd.log").read_text(errors="replace").splitlines()[-5:])
+            is_impossible = any(text in tail.lower() for text in _CANNOT)
+            kind = packages.Unavailable if is_impossible else RuntimeError
+            raise kind(f"the container engine ended at its start: {tail}")
         return bool(self.api.get("/_ping"))
 
     def _reap_containers(self) -> None:
@@ -100,8 +107,8 @@ class Node:
         for pid in _processes_below(self.root):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        for mount in reversed(_mounts_below(self.root)):
-            subprocess.run(["umount", "-l", mount], capture_output=True, timeout=20, check=False)
+        leftovers.unmount_below(self.root)
+        leftovers.remove_cgroup(self._cgroup)
 
 
 class Swarm:
@@ -110,7 +117,7 @@ class Swarm:
     def __init__(self, root: Path | None = None, *, workers: int = 0, flags: Sequence[str] = ()) -> None:
         packages.need("dockerd", "iptables", "busybox", "ip")
         # A unix socket's path is at most 107 characters long: never below a test's own directory.
-        self.root = root or Path(tempfile.mkdtemp(prefix="orchctl-swarm-"))
+        self.root = root or ledger.fresh_directory("orchctl-swarm-")
         self._own_root = root is None
         self._flags = tuple(flags)
         self._workers = workers
@@ -126,6 +133,7 @@ class Swarm:
         return self.manager.api
 
     def start(self) -> Self:
+        ledger.note("path", self.root)
         try:
             self.network = Network()
             self._start_manager()
@@ -215,10 +223,6 @@ def _descendants(roots: set[int], parents: dict[int, int]) -> list[int]:
     while more := {p for p, parent in parents.items() if parent in roots | result} - result - roots:
         result |= more
     return sorted(result, reverse=True)
-
-
-def _mounts_below(root: Path) -> list[str]:
-    return [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines() if str(root) in line.split()[1]]
 
 
 if __name__ == "__main__":

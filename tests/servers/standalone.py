@@ -10,8 +10,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.servers import ledger
 from tests.servers.dockerd import STOP_SECONDS, Node, Swarm
-from tests.servers.network import ip
+from tests.servers.network import remove
 from tests.servers.packages import Unavailable
 from tests.servers.registry import Registry
 from tests.servers.waiting import until
@@ -30,18 +31,19 @@ def _up(root: Path) -> int:
     if (root / "state.json").exists():
         print(f"one was started in {root} already; stop it first: down {root}", file=sys.stderr)
         return 1
+    ledger.disown()
     try:
         swarm = Swarm(root).start()
         assert swarm.network
         registry = Registry(root / "registry", f"{swarm.network.gateway}:5000").start()
-    except (Unavailable, TimeoutError) as reason:
+    except (Unavailable, TimeoutError, RuntimeError) as reason:
         print(f"no swarm here: {reason}", file=sys.stderr)
         return 1
     name = f"{registry.address}/hello"
     swarm.api.post("/images/127.0.0.1:1/busybox:1/tag", repo=name, tag="1")
     swarm.push(name, "1")
     manager = swarm.manager
-    state = {"pids": [manager.pid, registry.pid], "space": manager.space, "bridge": swarm.network.bridge}
+    state = {"pids": [manager.pid, registry.pid], "space": manager.space, "network": swarm.network.state()}
     (root / "state.json").write_text(json.dumps(state))
     print(f"DOCKER_HOST=unix://{manager.socket}\nHELLO_IMAGE={name}:1")
     return 0
@@ -56,8 +58,7 @@ def _down(root: Path) -> int:
     for pid in state["pids"]:
         _end(pid, root)
     Node(root / "manager", state["space"], "", "manager").stop()
-    ip("netns", "del", state["space"], check=False)
-    ip("link", "del", state["bridge"], check=False)
+    remove(**state["network"])
     shutil.rmtree(root, ignore_errors=True)
     return 0
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.servers import ledger
 from tests.servers.kubernetes.cluster import Cluster
 from tests.servers.kubernetes.images import IMAGE
 from tests.servers.kubernetes.node import Node
@@ -33,6 +34,7 @@ def _up(root: Path) -> int:
     if (root / "state.json").exists():
         print(f"one was started in {root} already; stop it first: down {root}", file=sys.stderr)
         return 1
+    ledger.disown()
     root.mkdir(parents=True, exist_ok=True)
     try:
         cluster = Cluster(root).start()
@@ -57,7 +59,7 @@ def _down(root: Path) -> int:
         program = Program(name, [], root / "log" / f"{name}.log")
         program.adopt(pid, str(root))
         program.kill()
-    remove(state["bridge"], [state["places"]["space"]])
+    remove(**state["network"])
     shutil.rmtree(root, ignore_errors=True)
     return 0
 

@@ -9,13 +9,12 @@ import contextlib
 import http.client
 import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.servers import packages
+from tests.servers import ledger, packages
 from tests.servers.kubernetes import build, configs, flags
 from tests.servers.kubernetes.api import Api, ApiError, from_kubeconfig
 from tests.servers.kubernetes.kubeconfigs import write_kubeconfig
@@ -36,7 +35,7 @@ class Cluster:
         packages.need(*packages.KUBERNETES)
         self.kubernetes = build.kubecluster()
         # A unix socket's path is at most 107 characters long, and the node has its own /run and /var/lib.
-        self.root = root or Path(tempfile.mkdtemp(prefix="orchctl-kube-", dir="/tmp"))
+        self.root = root or ledger.fresh_directory("orchctl-kube-")
         self._own_root = root is None
         self._with_node, self._server_flags = node, tuple(server_flags)
         self._undo = contextlib.ExitStack()
@@ -57,6 +56,7 @@ class Cluster:
         return self
 
     def _start(self) -> None:
+        ledger.note("path", self.root)
         if self._own_root:
             self._undo.callback(shutil.rmtree, self.root, ignore_errors=True)
         self._make_network()
@@ -104,7 +104,7 @@ class Cluster:
         pids = {name: program.pid for name, program in self.programs.items()} | {"registry": self.registry.pid}
         places = {"space": self.places.space, "address": self.places.address, "gateway": self.places.gateway}
         node = self.node.pids_by_name() if self.node else {}
-        return {"places": places, "bridge": self.network.bridge, "pids": pids, "node": node}
+        return {"places": places, "network": self.network.state(), "pids": pids, "node": node}
 
     def stop(self) -> None:
         """Everything we started and made, and nothing else. The state is thrown away, so nobody is asked politely."""

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
+from tests.servers import ledger, leftovers
 from tests.servers.kubernetes import configs, images
 from tests.servers.kubernetes.flags import NODE
 from tests.servers.kubernetes.places import Places
 from tests.servers.network import ip
 from tests.servers.program import Program
 from tests.servers.waiting import until
-
-_CGROUPS = Path("/sys/fs/cgroup")
 
 
 class Node:
@@ -24,15 +22,16 @@ class Node:
         self.places = places
         self.socket = places.root / "containerd.sock"
         self._kubernetes = program
-        self._cgroup = f"/orchctl-{places.space}"
+        self._cgroup = f"orchctl-{places.space}"
         self._init = Program("node", self._first_process(), places.logs / "node.log")
         self._programs: dict[str, Program] = {}
 
     def prepare(self) -> None:
         """Namespaces, bridge, containerd with the images in it."""
         places = self.places
-        configs.write_node(places, NODE, self._cgroup)
-        for folder in self._cgroup_folders():
+        configs.write_node(places, NODE, f"/{self._cgroup}")
+        ledger.note("cgroup", self._cgroup)
+        for folder in leftovers.cgroup_folders(self._cgroup):
             folder.mkdir()
         self._wire()
         self._init.start()
@@ -90,8 +89,7 @@ class Node:
         self._init.kill()
         for program in self._programs.values():
             program.kill()
-        for folder in self._cgroup_folders():
-            until(f"no process in {folder}", partial(_remove_cgroup, folder))
+        leftovers.remove_cgroup(self._cgroup)
 
     def _first_process(self) -> list[str]:
         spaces = ["--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc"]
@@ -130,19 +128,3 @@ class Node:
         self.check()
         rows = [line.split() for line in self.ctr("plugins", "ls").splitlines()]
         return any(row[1] == "cri" and row[-1] == "ok" for row in rows if len(row) > 2)
-
-    def _cgroup_folders(self) -> list[Path]:
-        """One in every hierarchy: cgroup v2 has one, v1 one for each controller."""
-        own = self._cgroup.lstrip("/")
-        if (_CGROUPS / "cgroup.controllers").exists():
-            return [_CGROUPS / own]
-        return [h / own for h in sorted(_CGROUPS.iterdir()) if h.is_dir() and not h.is_symlink()]
-
-
-def _remove_cgroup(folder: Path) -> bool:
-    if not folder.exists():
-        return True
-    for path in sorted((p for p in folder.rglob("*") if p.is_dir()), reverse=True):
-        path.rmdir()
-    folder.rmdir()
-    return True
