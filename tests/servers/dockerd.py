@@ -14,7 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -112,14 +112,17 @@ class Node:
 
 
 class Swarm:
-    """A swarm of one manager and ``workers`` workers, quick to notice a dead node."""
+    """A swarm of one manager and ``workers`` workers, quick to notice a dead node. ``flags``: further ones of the engine at
+    an address."""
 
-    def __init__(self, root: Path | None = None, *, workers: int = 0, flags: Sequence[str] = ()) -> None:
+    def __init__(
+        self, root: Path | None = None, *, workers: int = 0, flags: Callable[[str], Sequence[str]] = lambda _: ()
+    ) -> None:
         packages.need("dockerd", "iptables", "busybox", "ip")
         # A unix socket's path is at most 107 characters long: never below a test's own directory.
         self.root = root or ledger.fresh_directory("orchctl-swarm-")
         self._own_root = root is None
-        self._flags = tuple(flags)
+        self._flags = flags
         self._workers = workers
         self.nodes: list[Node] = []
         self.network: Network | None = None
@@ -148,7 +151,7 @@ class Swarm:
         assert self.network
         space, address = self.network.join(number)
         registry = f"{self.network.prefix}.0/24"
-        flags = ["--insecure-registry", registry, *(f.format(address=address) for f in self._flags)]
+        flags = ["--insecure-registry", registry, *self._flags(address)]
         node = Node(self.root / name, space, address, name, flags)
         self.nodes.append(node)
         node.start()
