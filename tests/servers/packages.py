@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests import surroundings
+from tests.servers import ledger
 
 POLICY = Path("/usr/sbin/policy-rc.d")
+_OUR_POLICY = "#!/bin/sh\n# Of orchctl's tests, while they install packages.\nexit 101\n"
 
 PROGRAMS = {
     "dockerd": ("docker.io", "the container engine that swarm tests run on"),
@@ -47,11 +49,13 @@ class Unavailable(Exception):
 
 
 def need(*programs: str) -> None:
-    """Return when every program is on the path, installing what is missing; raises Unavailable with the reason."""
+    """Return when every program is on the path, installing what is missing. Unavailable with the reason where that is not
+    possible; RuntimeError when it is, and failed: what this machine can run may not be skipped."""
     if os.geteuid() != 0:
         raise Unavailable("needs root: it starts a container engine of its own")
     if sys.platform != "linux":
         raise Unavailable("needs Linux: its containers run on this machine's own kernel")
+    _forget_policy()
     missing = [p for p in programs if not _which(p)]
     if not missing:
         return
@@ -62,7 +66,7 @@ def need(*programs: str) -> None:
         print(f"installing the Debian package {package}: {reason}", file=sys.stderr)
     _install([PROGRAMS[p][0] for p in missing])
     if absent := [p for p in missing if not _which(p)]:
-        raise Unavailable(f"{', '.join(absent)} still not found after the installation")
+        raise RuntimeError(f"{', '.join(absent)} still not found after the installation")
 
 
 def _which(program: str) -> str | None:
@@ -70,26 +74,38 @@ def _which(program: str) -> str | None:
 
 
 def _install(packages: list[str]) -> None:
-    """Three times at most: another apt run may clean the archive directory under ours ("failed to read archive")."""
-    command = ["apt-get", "install", "-y", "-q", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120", *packages]
-    environment = surroundings.outside() | {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_MODE": "l"}
-    with _no_autostart():
+    """Three times at most: another apt run may clean the archive directory under ours ("failed to read archive").
+
+    Before each, what a killed run left half done is brought to its end: apt refuses to begin otherwise ("dpkg was
+    interrupted", or "try apt --fix-broken install" when a package was not even unpacked).
+    """
+    apt = ["apt-get", "-y", "-q", "--no-install-recommends", "--no-remove", "-o", "DPkg::Lock::Timeout=120"]
+    with ledger.alone("packages"), _no_autostart():
         for _ in range(3):
-            done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
+            _run("dpkg", "--force-confold", "--configure", "-a")
+            done = _run(*apt, "install", *packages)
             if done.returncode == 0:
                 return
-            update = ["apt-get", "update", "-q"]
-            subprocess.run(update, env=environment, capture_output=True, timeout=300, check=False)
-    raise Unavailable(f"apt-get install {' '.join(packages)} failed: {done.stderr.strip()[-400:]}")
+            _run("apt-get", "update", "-q")
+            if "--fix-broken" in done.stdout + done.stderr:
+                _run(*apt, "--fix-broken", "install")
+    raise RuntimeError(f"apt-get install {' '.join(packages)} failed: {done.stderr.strip()[-400:]}")
+
+
+def _run(*command: str) -> subprocess.CompletedProcess[str]:
+    """Without our mark: when this run dies, an installation that is under way goes on to its end."""
+    environment = {name: value for name, value in surroundings.outside().items() if name != ledger.MARK}
+    environment |= {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_MODE": "l"}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
 
 
 @contextmanager
 def _no_autostart() -> Iterator[None]:
     """Debian starts services at installation unless this file says no."""
-    if POLICY.exists():
+    if POLICY.exists() and not _is_ours():
         yield
         return
-    POLICY.write_text("#!/bin/sh\nexit 101\n")
+    POLICY.write_text(_OUR_POLICY)
     POLICY.chmod(0o755)
     try:
         yield
@@ -97,13 +113,33 @@ def _no_autostart() -> Iterator[None]:
         POLICY.unlink(missing_ok=True)
 
 
-def main() -> None:
-    """Before the tests, so that an installation does not eat their time-outs. What cannot be had is skipped by them."""
+def _forget_policy() -> None:
+    """One that a killed run left: no service would ever start at its installation again."""
+    if _is_ours():
+        with ledger.alone("packages"):
+            if _is_ours():
+                POLICY.unlink()
+
+
+def _is_ours() -> bool:
+    try:
+        return POLICY.read_text() == _OUR_POLICY
+    except OSError:
+        return False
+
+
+def main() -> int:
+    """Before the tests, so that an installation does not eat their time-outs. What cannot be had here is skipped by them;
+    exit 1 when it can, and failed."""
     try:
         need(*SWARM)
     except Unavailable as reason:
         print(f"no container engine for the tests: {reason}", file=sys.stderr)
+    except RuntimeError as reason:
+        print(reason, file=sys.stderr)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
