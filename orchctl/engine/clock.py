@@ -72,14 +72,17 @@ class SystemClock:
 
     @contextmanager
     def on_signals(self) -> Iterator[None]:
-        """First SIGINT, SIGTERM or SIGHUP: ``stop``. Second: out at once, exit 128 + n."""
+        """First SIGINT, SIGTERM or SIGHUP: ``stop``. Second: out at once, exit 128 + n. A SIGHUP that is ignored stays so:
+        whoever uses nohup wants the command to go on. SIGINT does not: shells ignore it for every background job, and CI
+        runners send it to those to cancel them."""
 
         def handler(signum: int, _frame: object) -> None:
             if self._signum:
                 os._exit(128 + signum)
             self.stop(signum)
 
-        watched = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        is_detached = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        watched = (signal.SIGINT, signal.SIGTERM) if is_detached else (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         before = {s: signal.signal(s, handler) for s in watched}
         try:
             yield

@@ -101,6 +101,23 @@ def test_signals_are_handled_as_before_afterwards() -> None:
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+def test_a_hangup_that_was_ignored_before_stays_ignored() -> None:
+    """So nohup and a shell's ``trap '' HUP`` ask for it: what was begun goes on when the terminal is closed."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        clock = SystemClock()
+        with clock.on_signals():
+            os.kill(os.getpid(), signal.SIGHUP)
+            clock.check()
+            os.kill(os.getpid(), signal.SIGTERM)
+            with pytest.raises(Interrupted) as caught:
+                clock.check()
+        assert caught.value.signum == signal.SIGTERM
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def _sleep_on(clock: SystemClock) -> None:
     while True:
         clock.sleep(0)
