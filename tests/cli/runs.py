@@ -16,9 +16,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tests.children import LONGEST_S, limited
+
 ROOT = Path(__file__).parents[2]
 _FOREIGN = ("CI", "NO_COLOR", "FORCE_COLOR", "ORCHCTL_CONTEXT", "GITHUB_ACTIONS", "GITLAB_CI")
-_LONGEST_S = 20.0
 
 
 class Runs:
@@ -26,12 +27,14 @@ class Runs:
 
     def __init__(self) -> None:
         self._channel, theirs = socket.socketpair()
-        self._channel.settimeout(_LONGEST_S)
+        self._channel.settimeout(LONGEST_S)
         environment = {k: v for k, v in os.environ.items() if k not in _FOREIGN}
         environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "backends")])
         environment |= {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
         command = [sys.executable, "-m", "tests.cli.signal_program", str(theirs.fileno())]
-        self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environment, cwd=ROOT)
+        self._process = subprocess.Popen(
+            command, pass_fds=[theirs.fileno()], env=environment, cwd=ROOT, start_new_session=True
+        )
         theirs.close()
         self._answers = self._channel.makefile("rb")
         assert self._answers.readline() == b"\n"
@@ -63,7 +66,8 @@ class Runs:
         self.kill()
         self._channel.close()
         self._answers.close()
-        self._process.wait(_LONGEST_S)
+        with limited(self._process):
+            self._process.wait()
 
 
 class Run:
@@ -152,7 +156,7 @@ class Run:
 
     def _until(self, wanted: int) -> bool:
         """Reads what it writes until ``wanted`` can be read; False when it ends before."""
-        deadline = time.monotonic() + _LONGEST_S
+        deadline = time.monotonic() + LONGEST_S
         with selectors.DefaultSelector() as selector:
             for fd in {wanted, self._end, *self._open}:
                 selector.register(fd, selectors.EVENT_READ)
@@ -163,7 +167,7 @@ class Run:
                 for fd in ready:
                     if not self._take(fd):
                         selector.unregister(fd)
-        raise AssertionError(f"nothing came within {_LONGEST_S} s: {self.err}")
+        raise AssertionError(f"nothing came within {LONGEST_S} s: {self.err}")
 
     def _take(self, fd: int) -> bool:
         try:

@@ -14,6 +14,7 @@ import pyte
 import pytest
 
 from orchctl.cli import names_cache
+from tests.children import LONGEST_S, with_default_signals
 from tests.servers.packages import Unavailable, need
 
 ROOT = Path(__file__).parents[2]
@@ -67,7 +68,7 @@ class Shell:
             cwd=str(home),
             env=own | environment,
             dimensions=(_ROWS, _COLUMNS),
-            timeout=30,
+            preexec_fn=with_default_signals,
         )
         self._child.delaybeforesend = None  # the shells are waited for by what they print
         self._child.send(_SETTINGS[name].format(prompt=_PROMPT, script=script or SCRIPTS[name]) + "\r")
@@ -107,9 +108,9 @@ class Shell:
         self._child.send("echo do''ne\r")
         self.until(lambda text: "\ndone\n" in f"\n{text}\n")
 
-    def until(self, condition: Callable[[str], bool], *, seconds: float = 20.0) -> str:
-        """The screen once it fulfils the condition; fails at the deadline."""
-        deadline = time.monotonic() + seconds
+    def until(self, condition: Callable[[str], bool]) -> str:
+        """The screen once it fulfils the condition; fails when that takes too long."""
+        deadline = time.monotonic() + LONGEST_S
         while not condition(self._text) and time.monotonic() < deadline:
             try:
                 self._stream.feed(self._child.read_nonblocking(65536, timeout=0.2))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
 from tests.cli.runs import Run
+from tests.pace import promised
 
 _WITHIN_S = 5.0
 
@@ -70,10 +70,9 @@ def endure(run: Run, case: Case, other: Run | None) -> None:
     ``other`` holds the lease that the run waits for.
     """
     run.reach()
-    started = time.monotonic()
-    _strike(run, case.kind, other)
-    code = run.end()
-    assert time.monotonic() - started < _WITHIN_S
+    with promised(_WITHIN_S):
+        _strike(run, case.kind, other)
+        code = run.end()
     assert code == case.code, run.err
     assert "Traceback" not in run.err + run.out
     assert "\x1b[?" not in run.err  # the cursor was never hidden, the screen never switched

@@ -36,6 +36,7 @@ from orchctl.core import registry
 from orchctl.core.backend import Backend
 from orchctl.testing.fake import FakeBackend
 from orchctl.testing.fake_cluster import FakeCluster
+from tests.children import with_default_signals
 from tests.cli import local_gates
 
 _KEPT = ("definitions", "replicas", "entries")
@@ -79,6 +80,9 @@ def stored(file: Path) -> StoredCluster:
 
 
 def main() -> None:
+    with_default_signals()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # both as an interpreter finds it in the foreground
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     import_all()
     with socket.socket(fileno=int(sys.argv[1])) as channel:
         channel.sendall(b"\n")

@@ -7,21 +7,22 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pexpect
 import pytest
 
+from tests.children import LONGEST_S, limited, with_default_signals
 from tests.cli.harness import WEB
+from tests.pace import promised
 from tests.servers.waiting import until
 
 ROOT = Path(__file__).parents[2]
 NEVER = WEB + "backends: {fake: {behaviour: never_ready}}\n"
 
 
-_IN_A_NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc"]
+_IN_A_NAMESPACE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
 
 
 def _cannot() -> str:
@@ -49,15 +50,18 @@ class Container:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,
+            preexec_fn=with_default_signals,
         )
         self.said = ""
 
     def read_until(self, text: str) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.said += line
-            if text in line:
-                return
+        with limited(self.process):
+            for line in self.process.stdout:
+                self.said += line
+                if text in line:
+                    return
         raise AssertionError(f"it ended without {text!r}: {self.said}")
 
     @property
@@ -67,7 +71,7 @@ class Container:
         return pid
 
     def end(self) -> int:
-        out, _ = self.process.communicate(timeout=20)
+        out, _ = self.process.communicate(timeout=LONGEST_S)
         self.said += out
         return self.process.returncode
 
@@ -93,9 +97,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
     yield run
     for one in started:
         if one.process.poll() is None:
-            for pid in children(one.process.pid):
-                os.kill(pid, signal.SIGKILL)  # and with its first process everything in the namespace
-            one.process.wait(10)
+            one.process.kill()  # and with it its child, and with that first process everything in the namespace
+            one.process.wait()
 
 
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
@@ -105,10 +108,9 @@ SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 def test_a_stop_reaches_the_deploy_which_ends_in_order(start: Start, signum: int, code: int) -> None:
     container = start("deploy")
     container.read_until("web.1 starting")
-    at = time.monotonic()
-    os.kill(container.first, signum)
-    assert container.end() == code
-    assert time.monotonic() - at < 5
+    with promised(5):
+        os.kill(container.first, signum)
+        assert container.end() == code
     assert "error[E1200]: interrupted; what was sent goes on without orchctl" in container.said
 
 
@@ -127,7 +129,14 @@ def test_ctrl_c_in_a_terminal_is_one_signal(start: Start, tmp_path: Path) -> Non
     environment = {"ORCHCTL_STATE_DIR": f"{tmp_path}/state", "XDG_CONFIG_HOME": f"{tmp_path}/config", "TERM": "xterm"}
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "backends")])
     command = [*_IN_A_NAMESPACE, sys.executable, "-m", "tests.cli.fake_program", "deploy", "--progress", "plain"]
-    child = pexpect.spawn(command[0], command[1:], cwd=str(tmp_path), env=dict(os.environ) | environment, timeout=20)
+    child = pexpect.spawn(
+        command[0],
+        command[1:],
+        cwd=str(tmp_path),
+        env=dict(os.environ) | environment,
+        timeout=LONGEST_S,
+        preexec_fn=with_default_signals,
+    )
     child.expect_exact("web.1 starting")
     child.sendintr()
     child.expect_exact("interrupted; what was sent goes on without orchctl")

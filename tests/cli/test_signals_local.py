@@ -141,7 +141,7 @@ class Projects:
         if self._project is not None:
             with self.one() as project:
                 project.delete()
-                project.world.wait(lambda: not _processes(self._directory), seconds=5)
+                project.world.wait(lambda: not _processes(self._directory))
 
 
 @pytest.fixture(scope="module")

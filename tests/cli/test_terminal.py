@@ -13,7 +13,10 @@ import pexpect
 import pyte
 import pytest
 
+from tests.children import LONGEST_S, with_default_signals
 from tests.cli.harness import WEB
+from tests.pace import promised
+from tests.servers.waiting import until
 
 _ROOT = Path(__file__).parents[2]
 NEVER = WEB + "backends: {fake: {behaviour: never_ready}}\n"
@@ -23,7 +26,9 @@ CRASH = WEB + "backends: {fake: {behaviour: crash}}\n"
 class Terminal:
     """A program on a screen of 24 lines."""
 
-    def __init__(self, directory: Path, arguments: list[str], environment: dict[str, str], columns: int) -> None:
+    def __init__(
+        self, directory: Path, arguments: list[str], environment: dict[str, str], columns: int, *, is_detached: bool
+    ) -> None:
         self.screen = pyte.Screen(columns, 24)
         self._stream = pyte.ByteStream(self.screen)
         self.raw = b""
@@ -33,16 +38,16 @@ class Terminal:
             cwd=str(directory),
             env={**_environment(directory), **environment},
             dimensions=(24, columns),
-            timeout=30,
+            preexec_fn=_as_under_nohup if is_detached else with_default_signals,
         )
 
     @property
     def text(self) -> str:
         return "\n".join(line.rstrip() for line in self.screen.display).rstrip()
 
-    def until(self, condition: Callable[[str], bool], *, seconds: float = 20.0) -> str:
-        """The screen once it fulfils the condition; fails at the deadline."""
-        deadline = time.monotonic() + seconds
+    def until(self, condition: Callable[[str], bool]) -> str:
+        """The screen once it fulfils the condition; fails when the program ends without, or says nothing for too long."""
+        deadline = time.monotonic() + LONGEST_S
         while time.monotonic() < deadline:
             if condition(self.text):
                 return self.text
@@ -53,8 +58,10 @@ class Terminal:
 
     def end(self) -> int:
         """Exit code, when everything that was written is on the screen."""
+        deadline = time.monotonic() + LONGEST_S
         while self._feed():
-            continue
+            assert time.monotonic() < deadline, f"it does not end:\n{self.text}"
+        until("the end of the process", lambda: not self.child.isalive())
         self.child.close()
         return self.child.exitstatus if self.child.exitstatus is not None else 128 + int(self.child.signalstatus or 0)
 
@@ -68,6 +75,11 @@ class Terminal:
         self.raw += data
         self._stream.feed(data)
         return True
+
+
+def _as_under_nohup() -> None:
+    with_default_signals()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _environment(directory: Path) -> dict[str, str]:
@@ -89,9 +101,11 @@ def terminal(tmp_path: Path) -> Iterator[Open]:
         'default = "t"\n[contexts.t]\nbackend = "fake"\n[contexts.prod]\nbackend = "fake"\nprotected = true\n'
     )
 
-    def run(*arguments: str, spec: str = WEB, columns: int = 100, **environment: str) -> Terminal:
+    def run(
+        *arguments: str, spec: str = WEB, columns: int = 100, is_detached: bool = False, **environment: str
+    ) -> Terminal:
         (tmp_path / "orch.yaml").write_text(spec)
-        opened.append(Terminal(tmp_path, [*arguments], environment, columns))
+        opened.append(Terminal(tmp_path, [*arguments], environment, columns, is_detached=is_detached))
         return opened[-1]
 
     yield run
@@ -100,13 +114,14 @@ def terminal(tmp_path: Path) -> Iterator[Open]:
 
 
 def test_live_view_shows_instances_time_and_what_is_missing(terminal: Open) -> None:
-    screen = terminal("deploy", "--timeout", "1s", spec=NEVER)
+    screen = terminal("deploy", spec=NEVER)
     shown = screen.until(lambda text: "0/2 ready" in text)
     head = next(line for line in shown.splitlines() if line.startswith("web  "))
     assert "◐◐" in head
     assert head.rstrip().endswith(" s")
     assert "  web.1 starting" in shown
-    assert screen.end() == 6
+    screen.child.kill(signal.SIGTERM)
+    assert screen.end() == 143
 
 
 def test_live_view_leaves_only_the_result(terminal: Open) -> None:
@@ -139,14 +154,21 @@ def test_doctor_shows_states_in_colour_and_folds_findings_below_themselves(termi
 def test_signal_says_how_to_resume_and_restores_the_terminal(terminal: Open, signum: int, code: int) -> None:
     screen = terminal("deploy", spec=NEVER)
     screen.until(lambda text: "0/2 ready" in text)
-    started = time.monotonic()
-    screen.child.kill(signum)
-    assert screen.end() == code
-    assert time.monotonic() - started < 5
+    with promised(5):
+        screen.child.kill(signum)
+        assert screen.end() == code
     assert "error[E1200]: interrupted; what was sent goes on without orchctl" in screen.text
     assert "help: run the same command again to resume: orchctl deploy" in screen.text
     assert not screen.screen.cursor.hidden
     assert "0/2 ready" not in screen.text
+
+
+def test_under_nohup_a_deploy_goes_on_when_the_terminal_is_closed(terminal: Open) -> None:
+    screen = terminal("deploy", spec=NEVER, is_detached=True)
+    screen.until(lambda text: "0/2 ready" in text)
+    screen.child.kill(signal.SIGHUP)
+    screen.child.kill(signal.SIGTERM)
+    assert screen.end() == 143
 
 
 def test_signal_ends_a_request_that_does_not_return(terminal: Open) -> None:
@@ -159,13 +181,16 @@ def test_signal_ends_a_request_that_does_not_return(terminal: Open) -> None:
 
 
 def test_second_signal_ends_at_once(terminal: Open) -> None:
-    screen = terminal("deploy", FAKE_STUCK="1", FAKE_PATIENCE_S="60")
+    screen = terminal("deploy", FAKE_STUCK="1", FAKE_PATIENCE_S="3600")
     screen.until(lambda text: "apply revision 1" in text)
     screen.child.kill(signal.SIGINT)
-    deadline = time.monotonic() + 10
-    while screen.child.isalive() and time.monotonic() < deadline:
+
+    def is_over() -> bool:
+        """Again and again: two that come before Python has looked are one."""
         screen.child.kill(signal.SIGINT)
-        screen.until(lambda _: True)
+        return not screen.child.isalive()
+
+    until("its end", is_over)
     assert screen.end() == 130
 
 

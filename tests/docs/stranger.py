@@ -15,6 +15,8 @@ from pathlib import Path
 import pexpect
 import pyte
 
+from tests.children import LONGEST_S, with_default_signals
+
 ROOT = Path(__file__).parents[2]
 _PROMPT = re.compile(r"^\[(\d+)\]\$$")
 _ESCAPES = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|\][^\x07]*\x07|[()][A-Z0-9])")
@@ -48,8 +50,9 @@ class Shell:
             cwd=str(self.directory),
             env=_environment(self.directory),
             dimensions=(40, 100),
+            preexec_fn=with_default_signals,
         )
-        self._until(self._is_at_prompt, 20)
+        self._until(self._is_at_prompt, LONGEST_S)
 
     def __enter__(self) -> Shell:
         return self
@@ -61,7 +64,7 @@ class Shell:
             environ = _environment(self.directory)
             subprocess.run(command, cwd=self.directory, env=environ, capture_output=True, timeout=60, check=False)
 
-    def type(self, command: str, *, answer: tuple[str, str] | None = None, seconds: float = 120) -> Step:
+    def type(self, command: str, *, answer: tuple[str, str] | None = None, seconds: float = LONGEST_S) -> Step:
         """Type a command and wait for the next prompt. ``answer``: what to type once a question stands there."""
         self._screen.reset()
         self._raw = b""

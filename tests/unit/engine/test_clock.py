@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from orchctl.engine.clock import SystemClock
 from orchctl.errors import Interrupted
+from tests.children import LONGEST_S, limited, with_default_signals
 from tests.servers.waiting import until
 
-LONG_S = 60.0
+LONG_S = 3600.0
+"""What is not interrupted hangs, and is stopped by the limit of every test."""
+
+
+@pytest.fixture(autouse=True)
+def not_under_nohup() -> Iterator[None]:
+    """Whoever started the tests."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 def _asleep(clock: SystemClock) -> threading.Thread:
@@ -42,7 +52,7 @@ def test_a_sleep_lasts_as_long_as_it_should() -> None:
     before = clock.now()
     clock.sleep(0.0015)
     clock.sleep(-1)
-    assert 0.0015 <= clock.now() - before < 5
+    assert clock.now() - before >= 0.0015
 
 
 def test_a_sleep_of_years_begins() -> None:
@@ -55,13 +65,11 @@ def test_a_sleep_of_years_begins() -> None:
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_sleep_of_the_main_thread(signum: signal.Signals) -> None:
     clock = SystemClock()
-    before = clock.now()
     with clock.on_signals():
         threading.Timer(0.02, os.kill, [os.getpid(), signum]).start()
         with pytest.raises(Interrupted) as caught:
             clock.sleep(LONG_S)
     assert caught.value.exit_code == 128 + signum
-    assert clock.now() - before < LONG_S / 2
 
 
 def test_a_signal_ends_the_sleep_of_every_worker_thread() -> None:
@@ -71,7 +79,7 @@ def test_a_signal_ends_the_sleep_of_every_worker_thread() -> None:
     with clock.on_signals():
         os.kill(os.getpid(), signal.SIGTERM)
         for worker in workers:
-            worker.join(LONG_S / 2)
+            worker.join(LONGEST_S)
     assert not any(worker.is_alive() for worker in workers)
 
 
@@ -141,13 +149,14 @@ def test_signals_at_any_moment_never_hang_a_sleep() -> None:
 
 SECOND_SIGNAL = """
 import threading
+from collections.abc import Iterator
 from orchctl.engine.clock import SystemClock
 from orchctl.errors import Interrupted
 clock = SystemClock()
 with clock.on_signals():
     print("sleeping", flush=True)
     try:
-        clock.sleep(60)
+        clock.sleep(3600)
     except Interrupted:
         print("interrupted", flush=True)
         threading.Thread(target=threading.Event().wait).start()
@@ -157,48 +166,73 @@ with clock.on_signals():
 
 @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_second_signal_leaves_at_once(second: signal.Signals) -> None:
-    with subprocess.Popen([sys.executable, "-c", SECOND_SIGNAL], stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "sleeping\n"
-            process.send_signal(signal.SIGINT)
-            assert process.stdout.readline() == "interrupted\n"
-            process.send_signal(second)
-            assert process.wait(20) == 128 + second
-        finally:
-            process.kill()
+    command = [sys.executable, "-c", SECOND_SIGNAL]
+    with (
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=with_default_signals
+        ) as process,
+        limited(process),
+    ):
+        assert process.stdout is not None
+        assert process.stdout.readline() == "sleeping\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == "interrupted\n"
+        process.send_signal(second)
+        assert process.wait() == 128 + second
 
 
-def _open_fds() -> set[str]:
+COUNTING = """
+import gc, os
+from orchctl.engine.clock import SystemClock
+
+def fds():
     listed = os.listdir("/proc/self/fd")  # with the one that lists them, which is closed by now
-    return {fd for fd in listed if os.path.exists(f"/proc/self/fd/{fd}")}
+    return {int(fd) for fd in listed if os.path.exists(f"/proc/self/fd/{fd}")}
+
+before = fds()
+"""
 
 
-@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts the entries of /proc/self/fd")
+def _alone(script: str) -> None:
+    """In a process where nobody else opens and closes anything."""
+    done = subprocess.run(
+        [sys.executable, "-c", COUNTING + script], capture_output=True, text=True, timeout=LONGEST_S, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+_counts_fds = pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts the entries of /proc/self/fd")
+
+
+@_counts_fds
 def test_sleeping_leaves_no_descriptor_behind() -> None:
-    gc.collect()
-    before = len(_open_fds())
-    for _ in range(200):
-        clock = SystemClock()
-        for _ in range(5):
-            clock.sleep(0)
-    assert len(_open_fds()) == before + 2
-    del clock
-    gc.collect()
-    assert len(_open_fds()) == before
+    _alone("""
+for _ in range(200):
+    clock = SystemClock()
+    for _ in range(5):
+        clock.sleep(0)
+assert len(fds()) == len(before) + 2
+del clock
+gc.collect()
+assert fds() == before
+""")
 
 
+@_counts_fds
 def test_a_clock_that_never_sleeps_opens_nothing() -> None:
-    before = _open_fds()
-    clock = SystemClock()
-    clock.check()
-    assert _open_fds() == before
+    _alone("""
+clock = SystemClock()
+clock.check()
+assert fds() == before
+""")
 
 
+@_counts_fds
 def test_children_do_not_inherit_the_pipe() -> None:
-    before = _open_fds()
-    clock = SystemClock()
-    clock.sleep(0)
-    mine = _open_fds() - before
-    assert len(mine) == 2
-    assert not any(os.get_inheritable(int(fd)) for fd in mine)
+    _alone("""
+clock = SystemClock()
+clock.sleep(0)
+mine = fds() - before
+assert len(mine) == 2
+assert not any(os.get_inheritable(fd) for fd in mine)
+""")
