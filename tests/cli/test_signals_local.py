@@ -34,7 +34,7 @@ name: web
 replicas: 2
 command: {command}
 env: {{GREETING: "{greeting}"}}
-rollout: {{max_surge: 100%, min_ready: 10ms, deadline: 30s}}
+rollout: {{max_surge: 100%, min_ready: 10ms, deadline: 3m}}
 stop: {{grace: 2s, drain: 0s}}
 """
 """``min_ready`` holds the run at ``wait``: however late its first look is, that one cannot be the last."""

@@ -47,7 +47,7 @@ command: {command}
 env: {{GREETING: "${{GREETING}}"}}
 ports: [{{name: http, port: 8080}}]
 health: {{ready: {{http: {{port: http}}, interval: 200ms}}}}
-rollout: {{min_ready: 100ms, deadline: 30s}}
+rollout: {{min_ready: 100ms, deadline: 3m}}
 stop: {{grace: 2s, drain: 0s}}
 """
 

@@ -83,7 +83,7 @@ class TestVolumes:
             ports=(),
             health=replace(world.service().health, ready=None),
             volumes={"/data": volume},
-            rollout=Rollout(max_surge=Amount(0), max_unavailable=Amount(1), min_ready_ms=100, deadline_ms=60_000),
+            rollout=Rollout(max_surge=Amount(0), max_unavailable=Amount(1), min_ready_ms=100, deadline_ms=180_000),
             backends={"kubernetes": {"storage_class": "by-hand"}},
         )
 

@@ -23,7 +23,7 @@ env: {{GREETING: "${{GREETING}}"}}
 ports: [{{name: http, port: 8080}}]
 files: {{/etc/motd: {{content: "${{GREETING}}"}}}}
 health: {{ready: {{http: {{port: http}}, interval: 1s}}}}
-rollout: {{min_ready: 100ms, deadline: 60s}}
+rollout: {{min_ready: 100ms, deadline: 3m}}
 stop: {{grace: 2s, drain: 0s}}
 """
 

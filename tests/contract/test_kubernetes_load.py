@@ -20,8 +20,6 @@ from tests.worlds.kubernetes import NAMESPACE, KubernetesWorld
 
 pytestmark = pytest.mark.world_kubernetes
 
-DRAIN_MS = 2_000
-
 
 @pytest.fixture
 def world(kubernetes_world: KubernetesWorld) -> KubernetesWorld:
@@ -29,19 +27,20 @@ def world(kubernetes_world: KubernetesWorld) -> KubernetesWorld:
 
 
 def service(world: KubernetesWorld, greeting: str) -> Service:
-    return replace(world.service(greeting=greeting), stop=Stop(grace_ms=2_000, drain_ms=DRAIN_MS))
+    return replace(world.service(greeting=greeting), stop=Stop(grace_ms=2_000, drain_ms=world.drain_ms))
 
 
 def test_updates_lose_no_request(world: KubernetesWorld, driver: Driver) -> None:
     driver.deploy(service(world, "v0"))
     shared = cluster_address(world)
-    by_endpoints = Client(lambda: Driver(world).discover("web"), world.fetch, refresh_s=1.0)
+    drain_s = world.drain_ms / 1000
+    by_endpoints = Client(lambda: Driver(world).discover("web"), world.fetch, refresh_s=0.5, drain_s=drain_s)
     by_proxy = Client(lambda: [shared], world.fetch, refresh_s=60.0)
     with by_endpoints, by_proxy:
         for number in range(1, LOAD + 1):
             assert driver.deploy(service(world, f"v{number}")).state is OutcomeState.CONVERGED
     assert (by_endpoints.failed, by_proxy.failed) == ([], [])
-    assert min(by_endpoints.asked, by_proxy.asked) > 500
+    assert min(by_endpoints.asked - by_endpoints.late, by_proxy.asked) > 100
 
 
 def cluster_address(world: KubernetesWorld) -> Endpoint:

@@ -23,7 +23,7 @@ args: {args}
 env: {{GREETING: "${{GREETING}}"}}
 ports: [{{name: http, port: 8080}}]
 health: {{ready: {{http: {{port: http}}, interval: 200ms, failures: 20}}}}
-rollout: {{min_ready: 100ms, deadline: 60s}}
+rollout: {{min_ready: 100ms, deadline: 3m}}
 stop: {{grace: 2s, drain: 0s}}
 backends: {{swarm: {{resolve_image: never}}}}
 """

@@ -17,6 +17,7 @@ from orchctl.core.context import Context
 from orchctl.core.registry import load
 from orchctl.core.service import Amount, Health, Port, Probe, ProbeKind, Resources, Rollout, Service, Stop
 from orchctl.testing.world import Behaviour, Truth, World
+from tests.pace import slowness
 from tests.rounds import LOAD, RACES
 from tests.servers import ledger
 from tests.servers.waiting import until
@@ -84,13 +85,13 @@ class LocalWorld(World):
             ports=(Port(name="http", port=8080),),
             health=Health(
                 ready=Probe(kind=ProbeKind.HTTP, path="/", port="http", interval_ms=200, timeout_ms=1_000),
-                start_deadline_ms=2_500 if behaviour is Behaviour.NEVER_READY else 10_000,
+                start_deadline_ms=2_500 if behaviour is Behaviour.NEVER_READY else 60_000,
             ),
             rollout=Rollout(
                 max_surge=Amount(1),
                 max_unavailable=Amount(0),
                 min_ready_ms=2_000 if behaviour is Behaviour.CRASH_LATER else 200,
-                deadline_ms=60_000,
+                deadline_ms=180_000,
             ),
             stop=Stop(grace_ms=2_000, drain_ms=0),
             resources=too_much,
@@ -98,9 +99,13 @@ class LocalWorld(World):
 
     def truth(self, name: str) -> Truth:
         left = [str(path.relative_to(self.root)) for path in self._files_of(name)]
-        left += [f"process {pid}" for pid, _ in self.processes(name)]
-        running = {environment["ORCHCTL_INSTANCE"]: environment for _, environment in self.processes(name)}
+        processes = self._at_one_time(name)
+        left += [f"process {pid}" for pid, _ in processes]
+        running = {environment["ORCHCTL_INSTANCE"]: environment for _, environment in processes}
         return Truth(exists=self._definition(name).exists(), running=running, leftovers=tuple(left))
+
+    def pace(self) -> float:
+        return slowness()
 
     def writes(self) -> int:
         """The context's change counter; a changed definition or record that did not count counts one more."""
@@ -152,6 +157,14 @@ class LocalWorld(World):
             environment = _environment(pid)
             if environment.get("ORCHCTL_FILES", "").startswith(below if name == "*" else f"{below}{name}/"):
                 yield pid, environment
+
+    def _at_one_time(self, name: str) -> list[tuple[int, dict[str, str]]]:
+        """Those that really lived beside each other: /proc is read one after the other, and one that ended early in that
+        and one that began late were never two."""
+        before = list(self.processes(name))
+        while (now := list(self.processes(name))) != before:
+            before = now
+        return now
 
     def wait(self, condition: Callable[[], object], *, seconds: float = 60.0) -> None:
         """Until ``condition()`` holds; TimeoutError after ``seconds``."""

@@ -25,6 +25,7 @@ from orchctl.core.registry import load
 from orchctl.core.service import Amount, Health, Port, Probe, ProbeKind, Resources, Rollout, Service, Stop
 from orchctl.testing.world import Behaviour, Truth, World
 from orchctl_marathon.client import Reading
+from tests.pace import slowness
 from tests.rounds import LOAD, RACES
 from tests.servers.consul.agent import Consul
 from tests.servers.consul.front import Front, forwarding
@@ -146,13 +147,13 @@ class MarathonWorld(World):
             resources=Resources(cpu_millis=10, memory_bytes=16 << 20),
             health=Health(
                 ready=Probe(kind=ProbeKind.HTTP, path="/", port="http", interval_ms=1_000, timeout_ms=1_000),
-                start_deadline_ms=3_000 if never else 20_000,
+                start_deadline_ms=3_000 if never else 60_000,
             ),
             rollout=Rollout(
                 max_surge=Amount(1),
                 max_unavailable=Amount(0),
                 min_ready_ms=2_000 if late else 200,
-                deadline_ms=60_000,
+                deadline_ms=180_000,
             ),
             stop=Stop(grace_ms=2_000),
         )
@@ -187,6 +188,9 @@ class MarathonWorld(World):
             app = self.api.send("GET", f"/v2/apps/{path}/versions/{version}") or self._app(path) or {}
             self._environments[path, version] = app.get("env", {})
         return self._environments[path, version]
+
+    def pace(self) -> float:
+        return slowness()
 
     def writes(self) -> int:
         return sum(method != "GET" for method in self._sent)
@@ -238,7 +242,11 @@ class MarathonWorld(World):
         """Where Marathon has no drain, the program itself serves on after its stop signal."""
         if self.without_processes:
             pytest.skip(f"{self.without_processes}: name its Mesos by ORCHCTL_TEST_MESOS_URL")
-        return replace(service, env={**service.env, "DRAIN": "1.5"}, stop=replace(service.stop, grace_ms=5_000))
+        return replace(
+            service,
+            env={**service.env, "DRAIN": str(1 + self.drain_ms / 1000)},
+            stop=replace(service.stop, grace_ms=self.drain_ms + 3_000),
+        )
 
     def clean(self) -> None:
         for group in (NAMESPACE, *self._ledgers()):

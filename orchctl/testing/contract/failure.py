@@ -60,11 +60,12 @@ class FailureContract:
 
     def test_a_crash_is_known_within_fifteen_seconds_and_its_output_is_kept(self, world: World, driver: Driver) -> None:
         driver.deploy(world.service())
+        pace = world.pace()
         started = world.clock.now()
         known: list[float] = []
         driver.on_event = lambda e: known.append(world.clock.now()) if e.kind.value == "problem" else None
         outcome = driver.deploy(world.service(Behaviour.CRASH, greeting="bad"))
-        assert known[0] - started <= CRASH_VERDICT_S
+        assert known[0] - started <= CRASH_VERDICT_S * max(pace, world.pace())
         if world.without_processes:
             pytest.skip(world.without_processes)
         crash = outcome.failures[0]
@@ -145,7 +146,7 @@ class FailureContract:
         assert driver.status("web").phase is Phase.HEALTHY
 
 
-def wait_until(world: World, condition: Callable[[], bool], *, seconds: float = 20.0) -> None:
+def wait_until(world: World, condition: Callable[[], bool], *, seconds: float = 120.0) -> None:
     """Look until it holds; AssertionError after ``seconds`` of the world's clock."""
     deadline = world.clock.now() + seconds
     while not condition():

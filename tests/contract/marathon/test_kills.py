@@ -25,7 +25,7 @@ command: {command}
 env: {{GREETING: "${{GREETING}}"}}
 ports: [{{name: http, port: 8080}}]
 health: {{ready: {{http: {{port: http}}, interval: 1s}}}}
-rollout: {{min_ready: 100ms, deadline: 60s}}
+rollout: {{min_ready: 100ms, deadline: 3m}}
 stop: {{grace: 2s, drain: 0s}}
 """
 

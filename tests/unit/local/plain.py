@@ -23,7 +23,7 @@ PYTHON = (sys.executable, "-I", "-S", "-c")
 def plain(world: LocalWorld, *command: str, **changes: object) -> Service:
     """One process without ports and checks."""
     service = world.service()
-    quick = Rollout(min_ready_ms=0, max_surge=Amount(1), deadline_ms=20_000)
+    quick = Rollout(min_ready_ms=0, max_surge=Amount(1), deadline_ms=180_000)
     return replace(
         service,
         command=command or (*PYTHON, "import signal; signal.pause()"),

@@ -84,7 +84,7 @@ def test_a_fixed_port_that_somebody_else_has_fails_the_rollout(
     service = replace(
         world.service().sized(1),
         ports=(Port(name="http", port=8080, published=taken_port),),
-        rollout=Rollout(max_surge=Amount(0), max_unavailable=Amount(1), deadline_ms=20_000),
+        rollout=Rollout(max_surge=Amount(0), max_unavailable=Amount(1), deadline_ms=180_000),
     )
     outcome = driver.deploy(service)
     assert (outcome.state, outcome.exit_code) == (OutcomeState.FAILED, 7)

@@ -21,6 +21,7 @@ from orchctl.core.service import (
 )
 from orchctl.testing.driver import Driver
 from orchctl.testing.world import Behaviour
+from tests.children import LONGEST_S
 from tests.unit.local.plain import PYTHON, apply, ask, only, output, pids, plain, progress
 from tests.worlds.local import LocalWorld
 
@@ -64,21 +65,25 @@ def test_a_failing_liveness_check_restarts_the_process_and_counts_as_an_exit(
 
 
 def test_a_draining_process_has_left_the_endpoints_and_still_answers(world: LocalWorld, driver: Driver) -> None:
-    draining = replace(world.service().sized(1), stop=Stop(grace_ms=1_000, drain_ms=1_500))
-    driver.deploy(draining)
+    """The drain is longer than the test waits for anything; killed, the process need not be waited for."""
+    driver.deploy(replace(world.service().sized(1), stop=Stop(grace_ms=1_000, drain_ms=600_000)))
     (endpoint,) = driver.discover("web")
+    (pid,) = pids(world)
     thread = threading.Thread(target=lambda: driver.scale("web", "0"))
     thread.start()
     world.wait(lambda: [e.ready for e in driver.discover("web")] == [False])
     assert ask(endpoint.port) == "one"
-    thread.join()
+    os.kill(pid, signal.SIGKILL)
+    thread.join(LONGEST_S)
     assert driver.discover("web") == []
 
 
 def test_the_output_of_a_failed_process_is_kept_and_its_secrets_are_not(world: LocalWorld, driver: Driver) -> None:
     driver.deploy(world.service(Behaviour.CRASH).sized(1))
     failed = only(world)
-    assert (failed.exits, failed.problem and failed.problem.exit_code) == (3, 7)
+    assert failed.exits >= 3  # it goes on trying while we look
+    assert failed.problem
+    assert failed.problem.exit_code == 7
     assert output(world, failed.log_id) == ["boom: cannot start"]
     home = world.root / "instances" / "test" / "web" / failed.log_id
     assert not (home / "launch.json").exists()
