@@ -94,11 +94,12 @@ def struck(driver: Driver, world: FakeWorld, operation: Operation, fault: Fault)
 def test_the_same_command_again_converges(tmp_path: Path, operation: Operation, kind: FaultKind) -> None:
     for at in range(requests_of(tmp_path / "count", operation)):
         world, driver = prepared(tmp_path / str(at), operation)
+        before = frozenset(world.truth("web").running)
         first = struck(driver, world, operation, Fault(kind, at))
         if isinstance(first, Outcome) and first.exit_code == 0:
-            check_end_state(world, operation)
+            check_end_state(world, operation, before)
         again(world, operation)
-        check_end_state(world, operation)
+        check_end_state(world, operation, before)
         check_quiet(world, operation)
 
 
@@ -115,13 +116,18 @@ def again(world: FakeWorld, operation: Operation) -> None:
         assert outcome.exit_code == 0
 
 
-def check_end_state(world: FakeWorld, operation: Operation) -> None:
+def check_end_state(world: FakeWorld, operation: Operation, before: frozenset[str]) -> None:
+    """``before``: the instances that ran when the operation began."""
     truth = world.truth("web")
     if operation is delete:
         assert (truth.exists, truth.leftovers) == (False, ())
         return
     expected = {deploy_new: ["two"] * 2, deploy_update: ["two"] * 2, scale: ["one"] * 4}.get(operation, ["one"] * 2)
     assert greetings(truth) == expected
+    if operation is scale:
+        assert before < set(truth.running)
+    elif operation is not deploy_bad:
+        assert not before & set(truth.running)
     history = Driver(world).history("web")
     numbers = [r.revision.number for r in history]
     assert numbers == list(range(len(numbers), 0, -1))
