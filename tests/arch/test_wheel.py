@@ -14,6 +14,8 @@ from orchctl.cli.verbs import help_text
 from orchctl.core.registry import BUILT_IN
 from tests.docs.blocks import ROOT, run
 
+pytestmark = pytest.mark.xdist_group("wheel")  # built once, by one worker
+
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -19,6 +19,7 @@ from tests.servers.packages import Unavailable
 from tests.servers.python_image import Images
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.xdist_group("image")  # built once, by one worker
 
 
 def _instructions() -> list[tuple[str, str]]:
