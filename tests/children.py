@@ -9,17 +9,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tests.surroundings import default_signals
+
 LONGEST_S = 120.0
 """What anything that a child does may take on a machine that does many other things. No promise of anybody's."""
-_SENT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE, signal.SIGTSTP)
 
 
 def with_default_signals() -> None:
     """For ``preexec_fn``. What a shell ignores for a background job (SIGINT) and nohup for everything (SIGHUP) is inherited:
     a child that waits to be interrupted would wait for ever."""
-    for signum in _SENT:
-        signal.signal(signum, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    default_signals()
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.children import LONGEST_S, limited, with_default_signals
 from tests.servers.consul.agent import Consul
 from tests.servers.waiting import until
 from tests.worlds.catalog import Entries
@@ -44,20 +45,32 @@ class Commands:
         state = str(folder / "state")
         self._environ = {**os.environ, "ORCHCTL_CONFIG": str(folder / "config.toml"), "ORCHCTL_STATE_DIR": state}
         self._folder = folder
+        self._started: list[subprocess.Popen[str]] = []
 
     def start(self, *words: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "orchctl", *words],
             cwd=self._folder,
             env=self._environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
+            preexec_fn=with_default_signals,
         )
+        self._started.append(process)
+        return process
+
+    def end(self) -> None:
+        """What a test that failed has left running."""
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
 
     def __call__(self, *words: str, code: int = 0) -> tuple[str, str]:
         process = self.start(*words)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=LONGEST_S)
         assert process.returncode == code, (words, out, err)
         return out, err
 
@@ -66,6 +79,7 @@ class Commands:
 def commands(consul: Consul, tmp_path: Path) -> Iterator[Commands]:
     commands = Commands(consul, tmp_path, f"cli-{os.urandom(4).hex()}")
     yield commands
+    commands.end()
     with suppress(AssertionError):
         commands("delete", "web", "--yes", "-q")
 
@@ -97,21 +111,24 @@ def test_a_watch_shows_a_change_at_once_and_ends_in_order(commands: Commands, tm
     syncing = commands.start("sync", "--watch", "-o", "jsonl")
     assert watching.stdout
     commands("deploy")
-    shown = (json.loads(line) for line in watching.stdout)
+    shown = (
+        json.loads(line) for line in watching.stdout
+    )  # ends when nothing comes for too long, and the watch is killed
 
     def instances(document: dict[str, Any]) -> set[str]:
         assert document["kind"] == "EndpointList"
         assert {e["service"] for e in document["items"]} <= {name}
         return {e["instance"] for e in document["items"] if e["ready"]}
 
-    assert next(d for d in shown if instances(d) == {"web-1-1"})
-    commands("scale", "web=2")
-    assert next(d for d in shown if instances(d) == {"web-1-1", "web-2-1"})
-    commands("scale", "web=0", "--yes")
-    assert next(d for d in shown if not d["items"]), "that nobody is left is told, too"
+    with limited(watching):
+        assert next(d for d in shown if instances(d) == {"web-1-1"})
+        commands("scale", "web=2")
+        assert next(d for d in shown if instances(d) == {"web-1-1", "web-2-1"})
+        commands("scale", "web=0", "--yes")
+        assert next(d for d in shown if not d["items"]), "that nobody is left is told, too"
     for process, stop in ((watching, signal.SIGINT), (syncing, signal.SIGTERM)):
         process.send_signal(stop)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=LONGEST_S)
         assert process.returncode == 128 + stop
         assert "Traceback" not in err
 
@@ -136,7 +153,7 @@ def test_a_watching_sync_follows_what_happens_without_a_deploy(
     os.kill(victim, signal.SIGKILL)
     until("the new instance in the catalog", lambda: entries.passing(name) not in (before, []))
     syncing.send_signal(signal.SIGINT)
-    _, err = syncing.communicate(timeout=30)
+    _, err = syncing.communicate(timeout=LONGEST_S)
     assert syncing.returncode == 130
     assert "registered in Consul at" in err
 

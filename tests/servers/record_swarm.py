@@ -36,7 +36,7 @@ class Recorder:
             seen = self._look(namespace)
             return seen if condition(seen) else None
 
-        found = until("the state to record", look, seconds=60, every=0.03)
+        found = until("the state to record", look, every=0.03)
         assert found
         return found
 

@@ -202,7 +202,7 @@ def command(verb: str, root: Path) -> subprocess.CompletedProcess[str]:
 def gone(*marks: str) -> None:
     """Nothing of a cluster with these names is left; a failure says what is. Routes and zombies take a moment."""
     with contextlib.suppress(TimeoutError):
-        until("nothing is left", lambda: not traces(*marks), seconds=60)
+        until("nothing is left", lambda: not traces(*marks))
     assert traces(*marks) == {}
 
 
@@ -258,7 +258,7 @@ def test_the_api_server_can_be_gone_for_a_while_and_pods_live_on(own_kubernetes:
         api.get("/readyz")
     assert ask(address, 8080) == b"hello\n"
     server.start()
-    until("the API server again", own_kubernetes.is_ready, seconds=60)
+    until("the API server again", own_kubernetes.is_ready)
     until("two ready pods", lambda: ready(api))
 
 

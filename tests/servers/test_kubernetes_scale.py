@@ -92,7 +92,7 @@ def test_an_autoscaler_acts_on_the_cpu_that_a_test_sets(own_kubernetes: Cluster)
         until("the first pod", lambda: ready(api, "scaled") == 1)
         api.apply(autoscaler("scaled", most=3))
         metrics.cpu = "200m"
-        until("as many pods as it may make", lambda: ready(api, "scaled") == 3, seconds=60)
+        until("as many pods as it may make", lambda: ready(api, "scaled") == 3)
     for resource in ("horizontalpodautoscalers", "deployments"):
         api.remove(resource, NAMESPACE, "scaled")
 

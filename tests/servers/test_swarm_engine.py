@@ -21,6 +21,7 @@ from orchctl.core.secret import Secret
 from orchctl.core.service import Amount, File, Health, Placement, Requirement, Rollout, SecretRef, Service
 from orchctl.errors import StalePlan, Unreachable, UsageError
 from orchctl.testing.driver import Driver
+from tests.children import LONGEST_S
 from tests.servers.registry import Registry
 from tests.servers.waiting import until
 from tests.unit.swarm.sample import FULL
@@ -30,6 +31,8 @@ pytestmark = pytest.mark.world_swarm
 
 BUDGET = 4
 SERVICES = 50
+PAUSE_WITHIN_MS = 10_000
+"""Between one new instance and the next."""
 
 
 class Free:
@@ -75,7 +78,7 @@ def settled(connection: Connection, handle: Handle) -> Progress:
         good = seen.settled and len(seen.instances) == seen.replicas and all(i.ready for i in seen.instances)
         return seen if good and all(i.current for i in seen.instances) else None
 
-    found = until("the rollout", look, seconds=60)
+    found = until("the rollout", look)
     assert found
     return found
 
@@ -132,7 +135,7 @@ def test_docker_stack_ls_shows_the_namespace(world: SwarmWorld, connection: Conn
         "--format",
         "{{.Name}} {{.Services}}",
     ]
-    shown = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_S, check=True).stdout
     assert shown.split() == [NAMESPACE, "1"]
 
 
@@ -227,7 +230,7 @@ def test_a_paused_rollout_stops_nothing_that_serves_and_the_next_deploy_goes_on(
     world: SwarmWorld, connection: Connection
 ) -> None:
     settled(connection, put(connection, replace(world.service(), replicas=3)))
-    slow = Rollout(max_surge=Amount(1), max_unavailable=Amount(0), min_ready_ms=3_000, deadline_ms=60_000)
+    slow = Rollout(max_surge=Amount(1), max_unavailable=Amount(0), min_ready_ms=PAUSE_WITHIN_MS, deadline_ms=180_000)
     handle = put(connection, replace(world.service(greeting="two"), replicas=3, rollout=slow))
     until("the first new one", lambda: any(i.current and i.ready for i in connection.reader.poll(handle).instances))
     writer = connection.writer(Free())
@@ -238,7 +241,7 @@ def test_a_paused_rollout_stops_nothing_that_serves_and_the_next_deploy_goes_on(
     seen = connection.reader.poll(handle)
     assert seen.settled
     assert seen.verdict is not None
-    serving = watched(world, seconds=6)
+    serving = watched(world, seconds=1.2 * PAUSE_WITHIN_MS / 1000)
     assert min(len(running) for running in serving) >= 3
     assert any("one" in running for running in serving[-3:])
     settled(connection, put(connection, replace(world.service(greeting="three"), replicas=3)))
@@ -247,7 +250,7 @@ def test_a_paused_rollout_stops_nothing_that_serves_and_the_next_deploy_goes_on(
 
 def test_a_restart_after_a_pause_replaces_every_instance(world: SwarmWorld, connection: Connection) -> None:
     settled(connection, put(connection, world.service()))
-    slow = Rollout(min_ready_ms=1_000, deadline_ms=60_000)
+    slow = Rollout(min_ready_ms=1_000, deadline_ms=180_000)
     handle = put(connection, replace(world.service(greeting="two"), rollout=slow))
     until("an update under way", lambda: not connection.reader.poll(handle).settled)
     writer = connection.writer(Free())
@@ -261,7 +264,7 @@ def serving_now(world: SwarmWorld) -> list[str]:
 
 
 def watched(world: SwarmWorld, *, seconds: float) -> list[list[str]]:
-    """Greetings of what runs, looked at again and again for so long: nothing may happen in that time."""
+    """Greetings of what runs, looked at again and again for so long as the next step of a rollout would take."""
     end, looks = time.monotonic() + seconds, []
     while time.monotonic() < end:
         looks.append(serving_now(world))

@@ -14,6 +14,7 @@ from orchctl.core.rollout import OutcomeState, Phase
 from orchctl.core.service import Placement
 from orchctl.errors import UsageError
 from orchctl.testing.driver import Driver
+from tests.children import LONGEST_S
 from tests.servers.dockerd import Swarm
 from tests.servers.waiting import until
 from tests.worlds.swarm import NAMESPACE, SwarmWorld
@@ -38,7 +39,7 @@ def test_one_instance_on_each_node_and_each_is_reached_where_discovery_says(worl
     assert nodes_of(driver) == ["manager", "worker1", "worker2"]
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     for endpoint in driver.discover("web"):
-        with opener.open(f"http://{endpoint.host}:{endpoint.port}/", timeout=5) as answer:
+        with opener.open(f"http://{endpoint.host}:{endpoint.port}/", timeout=LONGEST_S) as answer:
             assert answer.read() == b"one"
 
 
@@ -58,6 +59,7 @@ def test_instances_leave_a_node_that_is_drained(world: SwarmWorld, three_nodes: 
     three_nodes.set_availability("worker1", "active")
 
 
+@pytest.mark.soak  # and the last one here: the node stays dead
 def test_a_dead_node_is_not_waited_for_and_its_instances_are_not_listed(
     world: SwarmWorld, three_nodes: Swarm, driver: Driver
 ) -> None:

@@ -9,9 +9,9 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def until(what: str, condition: Callable[[], T], *, seconds: float = 60.0, every: float = 0.05) -> T:
+def until(what: str, condition: Callable[[], T], *, seconds: float = 120.0, every: float = 0.05) -> T:
     """The first true result of ``condition``; TimeoutError names ``what`` and the last error it raised. ``seconds`` is what a
-    machine that does many other things may need, and no promise of anybody's."""
+    machine that does many other things may need, and no promise of anybody's: a minute or more."""
     deadline = time.monotonic() + seconds
     last: Exception | None = None
     while True:

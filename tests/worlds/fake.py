@@ -44,7 +44,7 @@ class FakeWorld(World):
                 max_surge=Amount(1),
                 max_unavailable=Amount(0),
                 min_ready_ms=2_000 if behaviour is Behaviour.CRASH_LATER else 300,
-                deadline_ms=60_000,
+                deadline_ms=600_000,
             ),
             stop=Stop(grace_ms=1_000),
             backends={"fake": {"behaviour": behaviour.value}},

@@ -203,7 +203,7 @@ class KubernetesWorld(World):
             self.api.delete(path_of(kind, namespace), labelSelector="orchctl.dev/store=entry")
 
     def clean(self) -> None:
-        until(f"an empty namespace {NAMESPACE}", self._is_clean, seconds=60, every=0.1)
+        until(f"an empty namespace {NAMESPACE}", self._is_clean, every=0.1)
 
     def _is_clean(self) -> bool:
         """Whatever is there is told to go, again and again: controllers make new objects until their owners are gone."""

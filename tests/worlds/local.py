@@ -166,7 +166,7 @@ class LocalWorld(World):
             before = now
         return now
 
-    def wait(self, condition: Callable[[], object], *, seconds: float = 60.0) -> None:
+    def wait(self, condition: Callable[[], object], *, seconds: float = 120.0) -> None:
         """Until ``condition()`` holds; TimeoutError after ``seconds``."""
         until("the condition", condition, seconds=seconds, every=0.02)
 

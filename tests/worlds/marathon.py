@@ -214,14 +214,14 @@ class MarathonWorld(World):
     def foreign(self, name: str) -> None:
         app = {"id": f"/{NAMESPACE}/{name}", "cmd": "sleep 3600", "cpus": 0.01, "mem": 16}
         self.api.send("POST", "/v2/apps", app)
-        until("no deployment", self._is_idle, seconds=60)
+        until("no deployment", self._is_idle)
 
     def tamper(self, name: str) -> None:
         path = f"/{NAMESPACE}/{name}"
         app = self._app(path)
         assert app is not None
         self.api.send("PATCH", f"/v2/apps/{path}", {"env": {**app["env"], "GREETING": "tampered"}}, force="true")
-        until("no deployment", self._is_idle, seconds=60)
+        until("no deployment", self._is_idle)
 
     def kill_instance(self, name: str) -> None:
         """Returns when Marathon knows: until then everything looks as before."""
@@ -250,8 +250,8 @@ class MarathonWorld(World):
 
     def clean(self) -> None:
         for group in (NAMESPACE, *self._ledgers()):
-            until(f"group {group} removed", lambda g=group: self._remove(g), seconds=60, every=0.1)
-        until("no task", self._has_no_tasks, seconds=60)
+            until(f"group {group} removed", lambda g=group: self._remove(g), every=0.1)
+        until("no task", self._has_no_tasks)
 
     def _ledgers(self) -> list[str]:
         """All records on a server of ours; on another's those that were not there before the tests."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from orchctl.core.rollout import Event, Outcome
 from orchctl.core.service import Service
 from orchctl.testing.world import Behaviour
+from tests.children import LONGEST_S
 from tests.contract.kills import Shell
 from tests.worlds.marathon import MarathonWorld
 
@@ -64,7 +65,7 @@ class Running:
         return bool(self._result)
 
     def result(self) -> Outcome | Exception:
-        self._thread.join(60)
+        self._thread.join(LONGEST_S)
         assert self._result, "the command did not end"
         return self._result[0]
 
@@ -85,7 +86,7 @@ class Heard:
             self._event.set()
 
     def wait(self) -> None:
-        assert self._event.wait(30), f"nobody said {self._text!r}"
+        assert self._event.wait(LONGEST_S), f"nobody said {self._text!r}"
 
 
 def shell_of(world: MarathonWorld, folder: Path) -> Shell:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,13 +35,11 @@ class TestCancelled:
         Driver(world).deploy(simple(world))
         running = Running(lambda: Driver(world).deploy(stuck(world)))
         until("a task of the new version", lambda: len(server.tasks(WEB)) > 1)
-        started = time.monotonic()
         (identity,) = (d["id"] for d in server.deployments())
         world.api.send("DELETE", f"/v2/deployments/{identity}", force="true")
         outcome = running.outcome()
         assert (outcome.state, outcome.exit_code) == (OutcomeState.ROLLED_BACK, 8)
         assert "cancelled" in outcome.failures[0].message
-        assert time.monotonic() - started < 20
         assert greetings(world.truth("web")) == ["one"]
 
     def test_a_rollout_that_somebody_reverts_is_a_conflict(self, world: MarathonWorld, server: Marathon) -> None:

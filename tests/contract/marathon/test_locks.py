@@ -21,6 +21,7 @@ from orchctl.errors import Conflict, Locked, Unreachable
 from orchctl.testing.contract.deploy import greetings
 from orchctl.testing.driver import Driver
 from orchctl_marathon import store as ledger
+from tests.children import LONGEST_S
 from tests.contract.kills import Shell
 from tests.contract.marathon.running import SPEC, WEB, Heard, Running, shell_of, simple
 from tests.servers.marathon import Marathon
@@ -168,4 +169,4 @@ def killed_in_rollout(shell: Shell, server: Marathon) -> int:
     process = subprocess.Popen([sys.executable, "-m", "orchctl", *words], env=env, stderr=subprocess.DEVNULL)
     until("a task of the new version", lambda: len(server.tasks(WEB)) > 1)
     process.kill()
-    return process.wait(20)
+    return process.wait(LONGEST_S)

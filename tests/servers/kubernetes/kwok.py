@@ -49,7 +49,7 @@ def simulated(*, nodes: int = 3) -> Iterator[Cluster]:
         for number in range(nodes):
             metadata = {"name": f"fake{number}", "labels": {"kubernetes.io/hostname": f"fake{number}"}}
             cluster.api.apply({"apiVersion": "v1", "kind": "Node", "metadata": metadata})
-        until("the simulated nodes", lambda: _ready_nodes(cluster.api) == nodes, seconds=60)
+        until("the simulated nodes", lambda: _ready_nodes(cluster.api) == nodes)
         yield cluster
 
 

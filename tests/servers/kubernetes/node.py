@@ -37,7 +37,7 @@ class Node:
         self._init.start()
         until("the node's namespaces", self._is_prepared)
         self._start("containerd", "containerd", "--config", str(places.root / "containerd.toml"))
-        until("containerd", self._runtime_answers, seconds=60)
+        until("containerd", self._runtime_answers)
         self.load(images.archive())
 
     def join(self) -> None:
