@@ -19,8 +19,9 @@ class Client:
     """Asks one endpoint after the other, about a hundred times a second, and looks them up again every ``refresh_s``.
 
     ``fetch`` makes one request and raises OSError when it fails. An endpoint is promised to answer for ``drain_s`` after a
-    look that showed it, counted from the beginning of that look; whatever failed later than that failed because this client
-    was kept from looking again, says nothing about the backend and is only counted (``late``).
+    look that showed it, counted from the beginning of that look; what was refused later than that was asked by a client that
+    was kept from looking again, says nothing about the backend and is only counted (``late``). What got no answer at all counts
+    by when it was asked.
 
     A context manager; read the counters after it.
     """
@@ -70,11 +71,13 @@ class Client:
             began, endpoints = self._found
             endpoint = endpoints[self.asked % len(endpoints)]
             self.asked += 1
+            asked = time.monotonic()
             try:
                 self._fetch(endpoint)
             except OSError as error:
+                is_silent = isinstance(error, TimeoutError) and asked - began < self._drain_s / 2
                 age = time.monotonic() - began
-                if age < self._drain_s:
+                if age < self._drain_s or is_silent:
                     self.failed.append(f"{endpoint.instance}, seen {age:.2f} s before: {error}")
                 else:
                     self.late += 1

@@ -160,5 +160,5 @@ def test_a_stop_ends_the_container_although_its_first_process_has_no_handler(tre
     assert any("no services" in line for line in iter(process.stdout.readline, ""))
     [first] = children(process.pid)
     os.kill(first, signal.SIGTERM)
-    process.communicate(timeout=20)
+    process.communicate(timeout=120)
     assert process.returncode == 143

@@ -172,7 +172,7 @@ def traefik(tmp_path: Path) -> Iterator[Callable[[], dict[str, dict[str, int]]]]
         )
 
     def services() -> dict[str, dict[str, int]]:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/http/services", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/http/services", timeout=60) as answer:
             found = [item for item in json.load(answer) if item["provider"] == "file"]
         return {
             item["name"]: {s["url"]: s.get("weight", 1) for s in item["loadBalancer"].get("servers", [])}
@@ -181,7 +181,7 @@ def traefik(tmp_path: Path) -> Iterator[Callable[[], dict[str, dict[str, int]]]]
 
     yield services
     process.terminate()
-    process.wait(10)
+    process.wait(60)
     assert (tmp_path / "log").read_text() == ""
 
 

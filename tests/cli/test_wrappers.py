@@ -329,7 +329,7 @@ def test_pre_commit_runs_the_hook(tmp_path: Path, file: str, spec: str, code: in
     (tmp_path / ".pre-commit-config.yaml").write_text(yaml.safe_dump({"repos": [{"repo": "local", "hooks": [hook]}]}))
     (tmp_path / file).write_text(spec)
     for words in (["init", "-q"], ["add", file, ".pre-commit-config.yaml"]):
-        subprocess.run(["git", *words], cwd=tmp_path, check=True, timeout=30)
+        subprocess.run(["git", *words], cwd=tmp_path, check=True, timeout=60)
     done = _pre_commit(tmp_path, "run", "--all-files")
     assert done.returncode == code, done.stdout + done.stderr
     assert said.replace(".", "") in done.stdout.replace(".", "")

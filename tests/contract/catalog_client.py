@@ -1,6 +1,6 @@
 """A client that knows a name and nothing else: asks Consul's DNS, connects, and counts what did not answer.
 
-Where an answer of the DNS leads is promised for as long as instances drain. What failed ``_FRESH_S`` after the question was
+Where an answer of the DNS leads is promised for as long as instances drain. What was refused ``_FRESH_S`` after the question was
 kept waiting by this machine, says nothing about the service and is counted as late.
 """
 
@@ -71,7 +71,7 @@ class Client:
                 self.late += 1
             except (OSError, http.client.HTTPException, LookupError) as error:
                 with self._moved:
-                    if time.monotonic() - asked < _FRESH_S:
+                    if isinstance(error, TimeoutError) or time.monotonic() - asked < _FRESH_S:
                         self.failures.append(f"{type(error).__name__}: {error}")
                     else:
                         self.late += 1

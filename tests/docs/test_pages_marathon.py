@@ -94,7 +94,7 @@ class Shell:
         """Of every endpoint that it prints."""
         found = []
         for address in self("discover", "hello", "--ready", "-o", "name").split():
-            with urllib.request.urlopen(f"http://{address}/", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://{address}/", timeout=60) as answer:
                 found.append(answer.read().decode().strip())
         return found
 

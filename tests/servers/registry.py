@@ -47,7 +47,7 @@ class Registry:
     def stop(self) -> None:
         if self._process:
             self._process.terminate()
-            self._process.wait(10)
+            self._process.wait(60)
 
     def __enter__(self) -> Self:
         return self.start()

@@ -29,7 +29,7 @@ def test_runs_that_start_together_build_once(tmp_path: Path) -> None:
     for run in runs:
         run.start()
     for run in runs:
-        run.join(30)
+        run.join(120)
     assert [run.exitcode for run in runs] == [0] * 4
     assert (tmp_path / "notes").read_text() == "built\n"
     assert (tmp_path / "cache" / "name" / "program").read_text() == "program"

@@ -32,13 +32,13 @@ def test_data_outlives_a_kill_and_ports_stay(own_consul: Consul) -> None:
 @pytest.mark.world_consul
 def test_a_frozen_server_takes_connections_and_answers_after_it_is_thawed(own_consul: Consul) -> None:
     own_consul.freeze()
-    with socket.create_connection(("127.0.0.1", own_consul.ports["http"]), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", own_consul.ports["http"]), timeout=60) as connection:
         connection.settimeout(0.2)
         connection.sendall(b"GET /v1/status/leader HTTP/1.1\r\nHost: x\r\n\r\n")
         with pytest.raises(TimeoutError):
             connection.recv(1)
         own_consul.thaw()
-        connection.settimeout(20)
+        connection.settimeout(60)
         assert connection.recv(4096).startswith(b"HTTP/1.1 200")
 
 
@@ -72,7 +72,7 @@ def test_a_port_that_is_taken_at_the_first_start_is_given_up(monkeypatch: pytest
 
 @pytest.mark.world_consul
 def test_grpc_is_open_only_when_asked_for() -> None:
-    with Consul(grpc=True) as consul, socket.create_connection(("127.0.0.1", consul.ports["grpc"]), timeout=5):
+    with Consul(grpc=True) as consul, socket.create_connection(("127.0.0.1", consul.ports["grpc"]), timeout=60):
         pass
 
 

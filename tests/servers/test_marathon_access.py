@@ -99,7 +99,7 @@ def test_a_frozen_server_accepts_and_does_not_answer(marathon: Marathon) -> None
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(Client(marathon.url).get, "/ping")
         marathon.thaw()
-        assert waiting.result(timeout=10).status == 200
+        assert waiting.result(timeout=120).status == 200
 
 
 def test_what_was_frozen_when_the_server_died_never_happens(marathon: Marathon) -> None:
@@ -109,7 +109,7 @@ def test_what_was_frozen_when_the_server_died_never_happens(marathon: Marathon) 
         until("the request", lambda: marathon.masters[0].listener.waiting)
         marathon.crash()
         with pytest.raises((OSError, HTTPException)):
-            waiting.result(timeout=10)
+            waiting.result(timeout=120)
     marathon.come_back()
     assert Client(marathon.url).get("/v2/apps//web").status == 404
 
@@ -203,7 +203,7 @@ def test_a_server_whose_thread_failed_says_so_at_its_end(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(marathon.engine, "tick", fail)
     marathon.start()
-    assert failed.wait(10)
+    assert failed.wait(120)
     with pytest.raises(RuntimeError, match="stood still"):
         marathon.stop()
     assert not marathon.engine.root.exists()

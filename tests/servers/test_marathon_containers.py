@@ -56,7 +56,7 @@ def said(task: TrueTask) -> str:
 
 
 def fetched(task: TrueTask) -> str:
-    with urllib.request.urlopen(f"http://{task.host}:{task.ports[0]}/", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://{task.host}:{task.ports[0]}/", timeout=60) as answer:
         return str(answer.read().decode())
 
 

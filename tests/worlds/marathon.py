@@ -107,7 +107,7 @@ class Api:
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         try:
             request = urllib.request.Request(address, data, headers, method=method)
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 content = answer.read()
         except urllib.error.HTTPError as error:
             if error.code == 404:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from orchctl.catalog import transport
 from orchctl.catalog.consul import MOST_TRANSACTION_BYTES, Consul, Pair, Refused, Step
 from orchctl.catalog.transport import MOST_BYTES
 from orchctl.errors import AuthRefused, OrchctlError, OutcomeUnknown, Unreachable, UsageError
@@ -172,8 +173,9 @@ def test_a_body_without_an_end_is_given_up(front: Front, client: Consul) -> None
         client.get("a")
 
 
-def test_an_answer_in_drops_is_given_up() -> None:
+def test_an_answer_in_drops_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each drop comes within the time-out, all of them together do not."""
+    monkeypatch.setattr(transport, "_SLOWEST", 0.01)
     drops = 400
 
     class Drip(socketserver.BaseRequestHandler):
@@ -194,7 +196,7 @@ def test_an_answer_in_drops_is_given_up() -> None:
     with Server(("127.0.0.1", 0), Drip) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         client = connected(f"http://127.0.0.1:{server.server_address[1]}")
-        client.set_patience(0.2)
+        client.set_patience(60)
         with pytest.raises(Unreachable, match="comes too slowly"):
             client.get("a")
         assert server.sent < drops
@@ -300,6 +302,7 @@ def test_after_a_silence_the_next_requests_are_given_less_time(front: Front, cli
     finally:
         over.set()
     front.strike = lambda _asked, carry_out: carry_out()
+    client.set_patience(60)
     client.get("a")
     assert http._patience("PUT", ()) == 10.0
 

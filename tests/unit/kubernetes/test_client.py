@@ -367,7 +367,7 @@ def test_hanging_does_not_outlive_the_patience_of_the_waiter(server: Server, tmp
     release = threading.Event()
 
     def hang(_method: str, _path: str) -> Any:
-        release.wait(30)
+        release.wait(120)
         return (200, {"items": []})
 
     server.reply = hang

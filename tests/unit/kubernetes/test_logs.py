@@ -77,7 +77,7 @@ def test_a_failure_comes_after_the_lines_of_the_others() -> None:
         raise NotFound("gone")
 
     def good() -> Iterator[LogLine]:
-        assert failed.wait(10)
+        assert failed.wait(120)
         yield line("a")
 
     found = follow([bad, good])
@@ -99,7 +99,7 @@ def test_closing_stops_the_threads() -> None:
     found = follow([endless])
     next(found)
     found.close()  # type: ignore[attr-defined]
-    assert closed.wait(10)
+    assert closed.wait(120)
 
 
 class Unreadable:

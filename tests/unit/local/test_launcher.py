@@ -49,7 +49,7 @@ def prepare(instance: Path, *command: str, **environment: str) -> None:
 
 
 def run(instance: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(LAUNCH, cwd=instance.parent, capture_output=True, text=True, timeout=20, check=False)
+    return subprocess.run(LAUNCH, cwd=instance.parent, capture_output=True, text=True, timeout=60, check=False)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a parent-death signal")

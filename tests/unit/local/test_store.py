@@ -129,7 +129,7 @@ def test_no_update_is_lost_between_processes(store: FileStore, tmp_path: Path) -
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(30)
+        worker.join(120)
     entry = store.get("shop/web/count")
     assert entry is not None
     assert entry.meta["n"] == "60"

@@ -190,7 +190,8 @@ class TestSlowness:
         self, front: Front, monkeypatch: pytest.MonkeyPatch, head: bytes, action: Action
     ) -> None:
         """Every drop comes within the time-out of a read, so only the whole can be too slow."""
-        monkeypatch.setattr(module, "WRITE_S", 0.2)
+        monkeypatch.setattr(module, "_SLOWEST", 0.01)
+        monkeypatch.setattr(module, "WRITE_S", 60)
         ended = threading.Event()
 
         def trickle(_request: Request) -> Iterator[bytes]:
@@ -200,7 +201,7 @@ class TestSlowness:
 
         front.strike = trickle
         client = reading(front.url)
-        client.patience_s = 0.2
+        client.patience_s = 60
         with pytest.raises(Unreachable, match="too slowly") as caught:
             action(client)
         ended.set()

@@ -52,7 +52,7 @@ def test_hanging_up_ends_a_thread_that_reads(front: Front) -> None:
 
     def silent(_request: object) -> Iterator[bytes]:
         yield HEAD + b"\r\n"
-        over.wait(30)
+        over.wait(120)
 
     front.strike = silent
     with reading(front.url).stream("/v2/events") as stream:
@@ -60,7 +60,7 @@ def test_hanging_up_ends_a_thread_that_reads(front: Front) -> None:
         thread.start()
         assert thread.is_alive()
         stream.hang_up()
-        thread.join(10)
+        thread.join(120)
         assert not thread.is_alive()
     over.set()
 
