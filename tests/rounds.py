@@ -14,8 +14,8 @@ if PROFILE not in PROFILES:
     raise ValueError(f"ORCHCTL_TEST_PROFILE is one of {', '.join(PROFILES)}, not {PROFILE!r}")
 
 _TABLE = {
-    "RACES": (2, 50),
-    "LOAD": (2, 20),
+    "RACES": (1, 50),
+    "LOAD": (1, 20),
     "KILLS": (2, 12),
     "SEEDS": (60, 1_000),
     "EXAMPLES": (1, 10),
