@@ -28,6 +28,18 @@ START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 _CANNOT = ("operation not permitted", "permission denied", "isn't mounted", "not supported")
 """What the engine says at its end where containers cannot run at all."""
+# Whatever its flags say, an engine writes below /run/containerd and /var/lib/docker (20.10: two files for each network, and
+# a socket for each container that was killed). Its own places are copy-on-write; they go with it, as all its mounts do.
+_FIRST = """
+mkdir -p "$0/own" "$0/tmp" && mount -t tmpfs tmpfs "$0/own"
+for place in /run /var/lib; do
+    upper="$0/own$place/upper" work="$0/own$place/work"
+    mkdir -p "$upper" "$work" && mount -t overlay overlay -o "lowerdir=$place,upperdir=$upper,workdir=$work" "$place"
+done
+hostname "$1"
+shift
+exec "$@"
+"""
 
 
 class Node:
@@ -61,11 +73,13 @@ class Node:
         ]
         ledger.note("cgroup", self._cgroup)
         (self.root / "daemon.json").write_text("{}")
-        inside = ["nsenter", f"--net=/run/netns/{self.space}", "unshare", "--uts"]
-        script = 'hostname "$0"; exec "$@"'
+        # What is unmounted outside has to go in here, too: a mount that stays keeps a namespace or a container alive.
+        spaces = ["unshare", "--uts", "--mount", "--propagation", "slave"]
+        inside = ["nsenter", f"--net=/run/netns/{self.space}", *spaces, "sh", "-c", _FIRST, str(self.root), self.name]
         with log:
             self._process = subprocess.Popen(
-                [*inside, "sh", "-c", script, self.name, *engine],
+                [*inside, *engine],
+                env=os.environ | {"TMPDIR": str(self.root / "tmp")},
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
