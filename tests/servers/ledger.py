@@ -43,7 +43,7 @@ def begin() -> None:
 def own(folder: Path = FOLDER) -> None:
     """From now on, unless an owner was given to this process: then all is that one's."""
     if MARK not in os.environ:
-        os.environ[MARK] = str(folder / _name(os.getpid())) if _is_possible() else ""
+        os.environ[MARK] = str(folder / _name(os.getpid())) if sys.platform == "linux" else ""
 
 
 def disown() -> None:
@@ -94,7 +94,7 @@ def sweep(folder: Path = FOLDER) -> list[str]:
 
     May be killed at any moment and be called by any number of runs at once: a file goes when all in it has gone.
     """
-    if not _is_possible() or not folder.is_dir():
+    if sys.platform != "linux" or not folder.is_dir():
         return []
     with alone(folder=folder):
         stale = [file for file in _files(folder) if not _lives(file.name)]
@@ -119,10 +119,6 @@ def _owner_is_dead(folder: Path, process: leftovers.Process) -> bool | None:
 
 def _living(folder: Path) -> set[int]:
     return {int(file.name.split(".")[2]) for file in _files(folder) if _lives(file.name)}
-
-
-def _is_possible() -> bool:
-    return sys.platform == "linux"
 
 
 def _name(pid: int) -> str:

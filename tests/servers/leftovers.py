@@ -74,10 +74,10 @@ def remove(
     places = _outermost([place for place in (*named["path"], *named["place"]) if _is_deep(place)])
     in_cgroups = {pid for name in named["cgroup"] for pid in _processes_in(name)}
 
-    def is_ours(process: Process) -> bool:
+    def is_ours(process: Process) -> bool | None:
         if (known := owner_is_dead(process)) is not None:
             return known
-        return process.pid in in_cgroups or process.works_below(places)
+        return process.pid in in_cgroups or process.works_below(places) or None
 
     steps: list[Callable[[], list[str]]] = [partial(end_processes, is_ours, spared)]
     steps += [partial(unmount_below, place) for place in places]
@@ -102,20 +102,21 @@ def look(pid: int) -> Process | None:
     return None if fields[0] in "ZX" else Process(pid, int(fields[1]), int(fields[19]), before.partition("(")[2])
 
 
-def end_processes(are_ours: Callable[[Process], bool], spared: Collection[int] = ()) -> list[str]:
+def end_processes(is_ours: Callable[[Process], bool | None], spared: Collection[int] = ()) -> list[str]:
     """Those, and all that come from them, until there are none: some are started again by others that go with them.
 
-    This process and those that it comes from stay, whatever is said. TimeoutError when one does not end in 30 s.
+    ``is_ours`` is None for one that goes if what it comes from goes. ``spared``, this process and those that it comes from
+    stay, whatever is said. TimeoutError when one does not end in 30 s.
     """
     seen: dict[tuple[int, int], str] = {}
 
     def none_is_left() -> bool:
         found = [p for entry in _PROC.iterdir() if entry.name.isdigit() and (p := look(int(entry.name)))]
-        chosen = {p.pid for p in found if are_ours(p)}
-        while more := {p.pid for p in found if p.parent in chosen} - chosen:
-            chosen |= more
-        kept = {*spared, *_line_of(os.getpid(), {p.pid: p.parent for p in found})}
-        victims = [p for p in found if p.pid in chosen - kept]
+        known = {p.pid: is_ours(p) for p in found}
+        known |= dict.fromkeys([*spared, *_line_of(os.getpid(), {p.pid: p.parent for p in found})], False)
+        while more := [p.pid for p in found if known[p.pid] is None and known.get(p.parent)]:
+            known |= dict.fromkeys(more, True)
+        victims = [p for p in found if known[p.pid]]
         for process in victims:
             seen[process.pid, process.start] = process.name
             process.kill()
@@ -198,7 +199,7 @@ def remove_cgroup(name: str) -> list[str]:
     """With those below it, when their last process has gone. TimeoutError when it does not go."""
     folders = [f for f in cgroup_folders(name) if f.exists()]
     for folder in folders:
-        until(f"no process in {folder}", lambda folder=folder: _is_gone(folder))
+        until(f"no process in {folder}", partial(_is_gone, folder), seconds=END_SECONDS)
     return [f"cgroup {name}"] if folders else []
 
 

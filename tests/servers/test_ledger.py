@@ -93,6 +93,25 @@ def test_what_a_living_owner_has_stays(start: Start, folder: Path, place: Path) 
     assert place.is_dir()
 
 
+def test_a_run_in_a_shell_that_a_dead_one_left_lives(start: Start, folder: Path, place: Path) -> None:
+    run = (
+        "import subprocess, sys; from pathlib import Path; from tests.servers import ledger; ledger.own(Path(sys.argv[1])); "
+        "ledger.note('place', sys.argv[1]); child = subprocess.Popen(['sleep', '600']); print(child.pid, flush=True); "
+        "child.wait()"
+    )
+    made = f"""
+command = ["sh", "-c", '"$@"; exit', "sh", "env", "-u", ledger.MARK, sys.executable, "-c", {run!r}, sys.argv[1]]
+print(subprocess.Popen(command, stdout=subprocess.PIPE, text=True).stdout.readline())
+"""
+    owner, pid = start(_START + made)
+    owner.kill()
+    said = ledger.sweep(folder)
+    assert [line.split()[-1] for line in said] == ["(sh)", str(place)]
+    found = leftovers.look(int(pid))
+    assert found
+    end(found.parent)
+
+
 def test_what_a_dead_and_a_living_owner_wrote_down_stays(start: Start, folder: Path, place: Path) -> None:
     _owner, pid = start(_WORKING)
     dead(folder).write_text(f'{{"kind": "path", "name": "{place}"}}\n')
