@@ -13,11 +13,14 @@ import contextlib
 import importlib
 import json
 import os
+import secrets
 import shutil
 import signal
 import tempfile
 from collections.abc import MutableMapping
 from pathlib import Path
+
+from tests.servers import ledger
 
 _KEPT = ("PATH", "USER", "LOGNAME", "LD_LIBRARY_PATH", "KUBEBUILDER_ASSETS", "DEBIAN_FRONTEND")
 _KEPT_FAMILIES = ("ORCHCTL_TEST_", "PYTEST_", "COV_CORE_")
@@ -48,10 +51,12 @@ def settle(environ: MutableMapping[str, str]) -> None:
     """Leave what belongs into a test, and note for ``outside`` what installers need."""
     wanted = {k: v for k, v in environ.items() if k.upper() in _OF_INSTALLERS or k.startswith(_OF_INSTALLERS_FAMILIES)}
     kept = {k: v for k, v in environ.items() if k in _KEPT or k.startswith(_KEPT_FAMILIES)}
-    temporary = str(_SHORT) if os.access(_SHORT, os.W_OK | os.X_OK) else tempfile.gettempdir()
-    home = _home(Path(temporary))
+    short = str(_SHORT) if os.access(_SHORT, os.W_OK | os.X_OK) else tempfile.gettempdir()
+    own = _own_folder(Path(short))
     environ.clear()
-    environ |= kept | _FIXED | {"TMPDIR": temporary, "HOME": str(home), _OUTSIDE: json.dumps(wanted)}
+    # What failed tests leave for a look is pytest's to keep for some runs: it does not go with the run's own folder.
+    environ |= {"PYTEST_DEBUG_TEMPROOT": short} | kept | _FIXED
+    environ |= {"TMPDIR": str(own / "tmp"), "HOME": str(own / "home"), _OUTSIDE: json.dumps(wanted)}
 
 
 def _forget_the_terminal() -> None:
@@ -82,16 +87,14 @@ def _noted() -> dict[str, str]:
     return found
 
 
-def _home(temporary: Path) -> Path:
-    """An empty folder for this run, removed at its end; those of killed runs go now."""
-    for old in temporary.glob("orchctl-test-home-*-*"):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(int(old.name.split("-")[3]), 0)
-            continue
-        shutil.rmtree(old, ignore_errors=True)
-    folder = tempfile.mkdtemp(prefix=f"orchctl-test-home-{os.getpid()}-", dir=temporary)
+def _own_folder(short: Path) -> Path:
+    """Of this run, with a home and a place for what is temporary in it, both empty; removed at its end, or by a sweep."""
+    folder = short / f"orchctl-run-{secrets.token_hex(4)}"
+    ledger.note("path", folder)
+    for name in ("home", "tmp"):
+        (folder / name).mkdir(parents=True, mode=0o700)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder)
+    return folder
 
 
 def default_signals() -> None:

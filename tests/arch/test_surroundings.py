@@ -94,7 +94,8 @@ print(json.dumps([usual, len(signal.pthread_sigmask(signal.SIG_BLOCK, [])), os.u
 def test_installers_have_the_proxy_that_tests_have_not(monkeypatch: pytest.MonkeyPatch) -> None:
     environ = {"PATH": "/bin", "HTTPS_PROXY": "http://p", "HOME": "/home/me", "PIP_INDEX_URL": "i", "DOCKER_HOST": "d"}
     surroundings.settle(environ)
-    assert set(environ) == {"PATH", "LANG", "TERM", "TZ", "TMPDIR", "HOME", "ORCHCTL_TEST_OUTSIDE"}
+    own = {"TMPDIR", "HOME", "PYTEST_DEBUG_TEMPROOT", "ORCHCTL_TEST_OUTSIDE"}
+    assert set(environ) == {"PATH", "LANG", "TERM", "TZ"} | own
     monkeypatch.setattr(os, "environ", environ)
     theirs = surroundings.outside()
     assert {k: theirs[k] for k in ("HTTPS_PROXY", "PIP_INDEX_URL", "HOME")} == {
