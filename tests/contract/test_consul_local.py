@@ -1,4 +1,7 @@
-"""Real processes of the local backend, their records and leases in a real Consul."""
+"""Real processes of the local backend, their records and leases in a real Consul.
+
+The local kit and the one of ``test_consul.py`` are in every gate; both at once are for a soak, but for races and kills.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +32,11 @@ def world(consul: Consul, tmp_path: Path) -> Iterator[LocalWorldInConsul]:
     world.close()
 
 
+@pytest.mark.soak
 class TestDeploy(contract.DeployContract): ...
 
 
+@pytest.mark.soak
 class TestFailure(contract.FailureContract): ...
 
 

@@ -1,4 +1,7 @@
-"""The same Marathon with its records and leases in a real Consul: there they can be compared and set."""
+"""The same Marathon with its records and leases in a real Consul: there they can be compared and set.
+
+What does not touch a record more than a deploy does is for a soak: ``test_kit.py`` has it in every gate.
+"""
 
 from __future__ import annotations
 
@@ -30,15 +33,19 @@ def world(
 class TestDeploy(contract.DeployContract): ...
 
 
+@pytest.mark.soak
 class TestFailure(contract.FailureContract): ...
 
 
+@pytest.mark.soak
 class TestScale(contract.ScaleContract): ...
 
 
+@pytest.mark.soak
 class TestHistory(contract.HistoryContract): ...
 
 
+@pytest.mark.soak
 class TestDiscover(contract.DiscoverContract): ...
 
 
@@ -51,9 +58,11 @@ class TestStore(contract.StoreContract): ...
 class TestRace(contract.RaceContract): ...
 
 
+@pytest.mark.soak
 class TestSeveral(contract.SeveralContract): ...
 
 
+@pytest.mark.soak
 class TestLoad(contract.LoadContract): ...
 
 
