@@ -16,6 +16,8 @@ _LONGEST_S = 7200.0
 _LEFT_OUT = (
     # 30 s of patience each, which the same kind of update shows in every world as well.
     "test_a_bad_first_deploy_fails_and_does_not_hang[unschedulable]",
+    # A dozen updates each; the cluster in memory has it in every gate, and what a store does is a class of its own.
+    "test_the_oldest_revisions_are_pruned",
 )
 """Tests of the kit that real servers spend long on. The kit is for backends of others, too, and knows no profiles."""
 

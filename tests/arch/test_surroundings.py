@@ -47,11 +47,23 @@ FAST = (
 )
 SAMPLES = [
     FAST,
-    pytest.param(("tests/contract/test_local.py", "-k", "TestDelete"), marks=pytest.mark.world_local),
-    pytest.param(("tests/contract/marathon/test_kit.py", "-k", "TestDelete"), marks=pytest.mark.world_marathon),
+    pytest.param(
+        ("tests/contract/test_local.py::TestDelete::test_a_failed_service_can_be_deleted",),
+        marks=pytest.mark.world_local,
+    ),
+    pytest.param(
+        ("tests/contract/marathon/test_kit.py::TestDelete::test_a_failed_service_can_be_deleted",),
+        marks=pytest.mark.world_marathon,
+    ),
     pytest.param(("tests/contract/test_consul_store.py",), marks=pytest.mark.world_consul),
-    pytest.param(("tests/contract/test_swarm.py", "-k", "TestDelete"), marks=pytest.mark.world_swarm),
-    pytest.param(("tests/contract/test_kubernetes.py", "-k", "TestDelete"), marks=pytest.mark.world_kubernetes),
+    pytest.param(
+        ("tests/contract/test_swarm.py::TestDelete::test_a_failed_service_can_be_deleted",),
+        marks=pytest.mark.world_swarm,
+    ),
+    pytest.param(
+        ("tests/contract/test_kubernetes.py::TestDelete::test_a_failed_service_can_be_deleted",),
+        marks=pytest.mark.world_kubernetes,
+    ),
 ]
 
 

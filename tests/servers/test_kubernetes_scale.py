@@ -20,23 +20,12 @@ from tests.servers.kubernetes.cluster import Cluster
 from tests.servers.kubernetes.metrics import Metrics
 from tests.servers.waiting import until
 
-pytestmark = [pytest.mark.world_kubernetes, pytest.mark.xdist_group("kwok")]
+pytestmark = [pytest.mark.world_kubernetes, pytest.mark.soak, pytest.mark.xdist_group("kwok")]
 
 NAMESPACE = "default"
 SERVICES, PODS_EACH = 300, 3  # the bench has 1,000
 MOST_MIB = 130
 _ORCHCTL = str(Path(sys.executable).parent / "orchctl")
-# Runs a command of orchctl, then tells what of the SDK was imported on the way.
-_IMPORTS = """
-import json, sys
-from orchctl.boot import main
-try:
-    code = main()
-except SystemExit as end:
-    code = end.code
-names = [n for n in sys.modules if n.startswith(("kubernetes.client.models.", "kubernetes.client.api."))]
-print("imported", json.dumps([code, sorted(names)]), file=sys.stderr)
-"""
 
 
 def deployment(name: str, image: str, replicas: int) -> dict[str, Any]:
@@ -162,23 +151,3 @@ def test_a_failing_service_among_many_is_found_with_its_cause(full: Full) -> Non
 
 def test_status_of_all_services_takes_a_bounded_amount_of_memory(full: Full) -> None:
     assert run([_ORCHCTL, *full.words("status", "-o", "json")], full.environment).peak_mib <= MOST_MIB
-
-
-def test_no_command_imports_the_models_of_the_sdk(full: Full) -> None:
-    """They are 845 classes, which take a second to import; the package that holds them is only an index."""
-    spec = full.folder / "orch.yaml"
-    spec.write_text(
-        "apiVersion: orchctl.dev/v1\nname: extra\nimage: 'web:1'\nreplicas: 1\nports: [{name: http, port: 8080}]\n"
-    )
-    for words in (["deploy", "-f", str(spec)], ["plan", "-f", str(spec)], ["status"], ["discover", "extra"]):
-        assert imported(full, *words) == [0, []]
-    assert imported(full, "logs", "extra")[1] == []  # simulated nodes have no logs to give
-    assert imported(full, "delete", "extra", "--yes") == [0, []]
-
-
-def imported(full: Full, *words: str) -> list[Any]:
-    """[exit code, modules of the SDK's typed API] of a command."""
-    command = [sys.executable, "-c", _IMPORTS, *full.words(*words)]
-    done = subprocess.run(command, env=full.environment, capture_output=True, text=True, timeout=120, check=False)
-    told: list[Any] = json.loads(done.stderr.rpartition("imported ")[2])
-    return told

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.rounds import PROFILE
 from tests.servers import packages
 from tests.servers.built import built, cache_folder, fingerprint
 from tests.servers.golang import build_cache, go, usual_cache
@@ -70,7 +71,8 @@ def main() -> None:
     try:
         packages.need(*packages.KUBERNETES)
         kubecluster()
-        kwok()
+        if PROFILE == "soak":  # what it simulates is for a soak
+            kwok()
     except Unavailable as reason:
         print(f"no Kubernetes for the tests: {reason}", file=sys.stderr)
 
