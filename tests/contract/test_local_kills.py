@@ -10,6 +10,7 @@ import pytest
 
 from orchctl.testing.contract.deploy import greetings
 from orchctl.testing.driver import Driver
+from orchctl_local.layout import FILES, TREES
 from tests.contract.kills import Shell, chosen
 from tests.worlds.local import LocalWorld
 
@@ -42,12 +43,8 @@ def check(world: LocalWorld, greeting: str) -> None:
     history = Driver(world).history("web")
     numbers = [r.revision.number for r in history]
     assert numbers == list(range(numbers[0], numbers[0] - len(numbers), -1))
-    world.wait(lambda: not half_written(world))
-
-
-def half_written(world: LocalWorld) -> list[str]:
-    """The keeper goes on writing meanwhile: what it has begun is there for a moment, what was left stays."""
-    return [name for _, _, names in os.walk(world.root) for name in names if name.endswith((".tmp", "~"))]
+    assert set(os.listdir(world.root)) <= {*TREES, *FILES}
+    assert {p.suffix for p in (world.root / "desired").rglob("*.*")} == {".json"}, "what is half written lies in tmp"
 
 
 def test_a_killed_update_is_finished_by_the_same_command(shell: Shell, local_world: LocalWorld) -> None:

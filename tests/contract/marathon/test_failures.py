@@ -29,9 +29,11 @@ pytestmark = pytest.mark.world_marathon
 WEB = "/test/web"
 HEALTHY_FOR_A_WHILE = """
 import http.server, os, time
-born = time.monotonic()
+born = 0.0
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
+        global born
+        born = born or time.monotonic()
         self.send_response(200 if time.monotonic() - born < 1 else 500)
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -48,8 +50,8 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def unhealthy_soon(service: Service) -> Service:
-    """Healthy for a second, and never again: Mesos' executor kills it, which Marathon notes as no failure."""
-    rollout = replace(service.rollout, min_ready_ms=8_000, deadline_ms=30_000)
+    """Healthy for a second from when somebody first asks, and never again: Mesos' executor kills it, which Marathon notes as no failure."""
+    rollout = replace(service.rollout, min_ready_ms=8_000, deadline_ms=180_000)
     return replace(service, command=(sys.executable, "-c", HEALTHY_FOR_A_WHILE), rollout=rollout)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-TIMEOUT = 20.0
+TIMEOUT = 60.0
 
 
 class ApiError(Exception):

@@ -21,7 +21,7 @@ from tests.servers.consul import build
 from tests.servers.consul.agent import Consul
 from tests.servers.consul.api import Api
 
-TIMEOUT = 5.0
+TIMEOUT = 60.0
 
 _PYTHON = f"{sys.executable} -I -S -c"
 # It listens on loopback only: whoever wants to reach it from elsewhere has to come through the proxy.
@@ -84,7 +84,7 @@ def _service(
         allow=allow,
         ports=(Port(name="http", port=8080), Port(name=other_port, port=8443)),
         health=Health(ready=Probe(kind=ProbeKind.HTTP, path="/ready", port="http", interval_ms=200)),
-        rollout=Rollout(min_ready_ms=100, deadline_ms=30_000),
+        rollout=Rollout(min_ready_ms=100, deadline_ms=180_000),
         stop=Stop(grace_ms=2_000, drain_ms=0),
     )
 

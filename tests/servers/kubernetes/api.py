@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-TIMEOUT = 20.0
+TIMEOUT = 60.0
 USER_AGENT = "orchctl-test-harness"
 # Kind: (its plural, the API that has it)
 _KINDS = {
