@@ -91,7 +91,7 @@ class KubernetesWorld(World):
     def service(self, behaviour: Behaviour = Behaviour.GOOD, *, name: str = "web", greeting: str = "one") -> Service:
         late = behaviour is Behaviour.CRASH_LATER
         deadline = _NEVER_READY_DEADLINE_MS if behaviour is Behaviour.NEVER_READY else _START_DEADLINE_MS
-        probe = Probe(kind=ProbeKind.HTTP, path="/", port="http", interval_ms=1_000, timeout_ms=2_000)
+        probe = Probe(kind=ProbeKind.HTTP, path="/", port="http", interval_ms=1_000, timeout_ms=10_000)
         service = Service(
             name=name,
             namespace=NAMESPACE,

@@ -84,7 +84,7 @@ class LocalWorld(World):
             env={"GREETING": greeting},
             ports=(Port(name="http", port=8080),),
             health=Health(
-                ready=Probe(kind=ProbeKind.HTTP, path="/", port="http", interval_ms=200, timeout_ms=1_000),
+                ready=Probe(kind=ProbeKind.HTTP, path="/", port="http", interval_ms=200, timeout_ms=10_000),
                 start_deadline_ms=2_500 if behaviour is Behaviour.NEVER_READY else 60_000,
             ),
             rollout=Rollout(

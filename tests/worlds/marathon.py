@@ -146,7 +146,7 @@ class MarathonWorld(World):
             ports=(Port(name="http", port=8080),),
             resources=Resources(cpu_millis=10, memory_bytes=16 << 20),
             health=Health(
-                ready=Probe(kind=ProbeKind.HTTP, path="/", port="http", interval_ms=1_000, timeout_ms=1_000),
+                ready=Probe(kind=ProbeKind.HTTP, path="/", port="http", interval_ms=1_000, timeout_ms=10_000),
                 start_deadline_ms=3_000 if never else 60_000,
             ),
             rollout=Rollout(

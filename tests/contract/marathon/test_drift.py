@@ -74,7 +74,7 @@ def test_constraints_have_no_order_and_none_is_there_twice(world: MarathonWorld)
 
 
 def checked_by(service: Service, script: str) -> Service:
-    probe = Probe(kind=ProbeKind.EXEC, command=("sh", "-c", script), interval_ms=1_000, timeout_ms=1_000)
+    probe = Probe(kind=ProbeKind.EXEC, command=("sh", "-c", script), interval_ms=1_000, timeout_ms=10_000)
     return replace(service, health=Health(ready=probe, start_deadline_ms=60_000))
 
 
@@ -101,6 +101,6 @@ def test_a_port_with_a_hyphen_reaches_the_process_and_its_probe(world: MarathonW
     )
     assert Driver(world).deploy(named).state is OutcomeState.CONVERGED
     script = 'test -n "$PORT_HTTP_API" && test "$PORT_HTTP_API" = "$0"'
-    probe = Probe(kind=ProbeKind.EXEC, command=("sh", "-c", script, "$(PORT_HTTP_API)"), timeout_ms=1_000)
+    probe = Probe(kind=ProbeKind.EXEC, command=("sh", "-c", script, "$(PORT_HTTP_API)"), timeout_ms=10_000)
     probed = replace(named, health=Health(ready=replace(probe, interval_ms=1_000), start_deadline_ms=60_000))
     assert Driver(world).deploy(probed).state is OutcomeState.CONVERGED
