@@ -16,8 +16,8 @@ from tests.servers import ledger
 
 
 def built(name: str, program: str, build: Callable[[Path], None], why: str, cache: Path | None = None) -> Path:
-    """``program`` in the cache's folder ``name``; ``build`` makes it at the path that it is given, in a directory that is
-    gone afterwards."""
+    """``program``, a file or a folder, in the cache's folder ``name``; ``build`` makes it at the path that it is given, in a
+    directory that is gone afterwards, with whatever else is in it."""
     folder = (cache or cache_folder()) / name
     if (folder / program).exists():
         return folder / program

@@ -35,6 +35,16 @@ def test_runs_that_start_together_build_once(tmp_path: Path) -> None:
     assert (tmp_path / "cache" / "name" / "program").read_text() == "program"
 
 
+def test_a_folder_is_kept_with_all_that_is_in_it(tmp_path: Path) -> None:
+    def make(target: Path) -> None:
+        (target / "package").mkdir(parents=True)
+        (target / "package" / "module.py").write_text("VERSION = 1\n")
+
+    for _ in range(2):
+        folder = built("name", "packages", make, "a test", tmp_path)
+        assert (folder / "package" / "module.py").read_text() == "VERSION = 1\n"
+
+
 def test_a_build_that_fails_leaves_nothing_that_looks_finished(tmp_path: Path) -> None:
     def fail(target: Path) -> None:
         target.write_text("half of it")

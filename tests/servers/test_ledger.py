@@ -74,6 +74,7 @@ Start = Callable[[str], tuple[Dying, str]]
 def test_what_a_dead_owner_left_goes(start: Start, folder: Path, place: Path, made: str) -> None:
     owner, pid = start(made)
     (place / "file").touch()
+    until("sleep is itself, and not yet the shell or env before it", lambda: name_of(pid) == "sleep")
     owner.kill()
     assert is_running(pid)
     said = ledger.sweep(folder)
@@ -245,6 +246,12 @@ def test_a_folder_of_somebody_elses_is_not_written_to(folder: Path, tmp_path: Pa
 def test_the_command_says_what_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
     assert ledger.main(["broom"]) == 2
     assert "sweep" in capsys.readouterr().err
+
+
+def name_of(pid: str) -> str:
+    process = leftovers.look(int(pid))
+    assert process
+    return process.name
 
 
 def dead(folder: Path, number: int = 0) -> Path:

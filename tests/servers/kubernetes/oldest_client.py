@@ -18,16 +18,14 @@ def oldest_client() -> Path:
     """A folder for PYTHONPATH; installed once."""
 
     def install(target: Path) -> None:
-        packages = target.parent / "packages"
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"]
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         beside = pins(target.parent, without=("kubernetes",))
-        wanted = [f"--target={packages}", f"--constraint={beside}", f"kubernetes=={VERSION}"]
+        wanted = [f"--target={target}", f"--constraint={beside}", f"kubernetes=={VERSION}"]
         subprocess.run([*command, *wanted], env=surroundings.outside(), check=True, timeout=600)
-        target.touch()
 
     why = f"the Kubernetes client library {VERSION}, the oldest that is supported; once, some seconds"
     tag = f"cp{sys.version_info.major}{sys.version_info.minor}"
-    return built(f"kubernetes-client-{VERSION}-{tag}", "installed", install, why).parent / "packages"
+    return built(f"kubernetes-client-{VERSION}-{tag}", "packages", install, why)
 
 
 def environment() -> dict[str, str]:
