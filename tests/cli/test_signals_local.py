@@ -1,7 +1,7 @@
 """96 signals over the local backend, on real processes under the real keeper: six kinds, at every phase of a deploy.
 
 Together with a deploy's 96 over the fake (``test_signals``) they are the 192 of 8 phases, 6 signals, with a terminal
-and without. All cases of a worker deploy one service, one after the other, and each leaves it as it was found: deployed,
+and without; 32 of them are enough here for a gate (``_is_for_a_soak``). All cases of a worker deploy one service, one after the other, and each leaves it as it was found: deployed,
 with nobody at work on it. When one fails, what it had is killed, and the next one begins afresh.
 """
 
@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from orchctl.testing.contract.deploy import greetings
 from orchctl_local.layout import Layout
@@ -56,12 +57,35 @@ DEPLOY = {
 HALF_WRITTEN = ("lease", "record", "apply", "rollback", "after")
 """Phases in which the run holds the context's lock and has written a file that is not in its place."""
 CASES = list(deploy_cases(DEPLOY))
+ENDS = (Kind.INT, Kind.TERM, Kind.HUP)
+"""One handler serves them, and all it has of its own is the number in the exit code."""
+
+
+def _is_for_a_soak(case: Case) -> bool:
+    """A gate has every combination over the fake. Here it has at each phase one of ``ENDS`` and each of the other kinds,
+    by turns in a terminal and without."""
+    phase, kind = list(DEPLOY).index(case.phase), list(Kind).index(case.kind)
+    is_anothers_turn = case.kind in ENDS and case.kind is not ENDS[phase % len(ENDS)]
+    return is_anothers_turn or case.terminal != bool((phase + kind) % 2)
+
+
+def _parameters() -> Iterator[ParameterSet]:
+    for case in CASES:
+        yield pytest.param(case, id=str(case), marks=[pytest.mark.soak] if _is_for_a_soak(case) else [])
 
 
 def test_there_are_as_many_as_promised() -> None:
     on_fake = [case for case in test_signals.CASES if case.verb == "deploy"]
     assert {case.phase for case in on_fake} == DEPLOY.keys()
     assert len({*map(str, CASES)}) + len({*map(str, on_fake)}) == 192
+
+
+def test_a_gate_has_every_phase_with_every_kind_of_end() -> None:
+    met = [case for case in CASES if not _is_for_a_soak(case)]
+    assert len(met) == 32
+    assert {case.terminal for case in met if case.kind in ENDS} == {True, False}
+    kinds = {(case.phase, None if case.kind in ENDS else case.kind) for case in met}
+    assert kinds == set(itertools.product(DEPLOY, (None, Kind.PIPE, Kind.STOP, Kind.TWICE)))
 
 
 class Project:
@@ -157,7 +181,7 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Projects]:
         runs.close()
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", [*_parameters()])
 def test_signal(projects: Projects, case: Case) -> None:
     with projects.one() as project:
         before = greetings(project.world.truth("web"))
