@@ -22,7 +22,8 @@ from tests.cli.harness import WEB
 from tests.cli.runs import ROOT, Runs
 from tests.cli.signal_program import stored
 
-pytestmark = pytest.mark.world_local  # real processes
+# Real processes; one worker asks each environment once, two would ask it twice.
+pytestmark = [pytest.mark.world_local, pytest.mark.xdist_group("environments")]
 
 SPEC = WEB.replace('"one"', '"größer 漢字 🙂"')
 WRITES = {"init", "deploy", "scale", "rollback", "restart", "delete", "sync"}
