@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from tests.bench.measure import Row
-from tests.docs.stranger import ROOT, walk
+from tests.docs.stranger import ROOT, demo, walk
 
 
 def rows() -> list[Row]:
@@ -14,13 +14,19 @@ def rows() -> list[Row]:
     if not (ROOT / ".git").exists():
         return []
     with tempfile.TemporaryDirectory(prefix="orchctl-stranger-") as directory:
-        steps = walk(Path(directory))
-    first, own = steps[:2], steps[2:]
+        first = demo(_made(directory, "demo"))
+        own = walk(_made(directory, "own"))[1:]
     return [
         Row("stranger, clone and demo", _seconds(sum(step.seconds for step in first)), "", ""),
         Row("stranger, own service: init to deleted", _seconds(sum(step.seconds for step in own)), "", ""),
-        Row("stranger, all of it", _seconds(sum(step.seconds for step in steps)), "", "", goal="<= 300 s"),
+        Row("stranger, all of it", _seconds(sum(step.seconds for step in (*first, *own))), "", "", goal="<= 300 s"),
     ]
+
+
+def _made(directory: str, name: str) -> Path:
+    path = Path(directory) / name
+    path.mkdir()
+    return path
 
 
 def _seconds(seconds: float) -> str:

@@ -18,6 +18,7 @@ import pyte
 from tests.children import LONGEST_S, with_default_signals
 
 ROOT = Path(__file__).parents[2]
+_CLONE = f"git clone -q {shlex.quote(str(ROOT))} orchctl && cd orchctl"
 _PROMPT = re.compile(r"^\[(\d+)\]\$$")
 _ESCAPES = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|\][^\x07]*\x07|[()][A-Z0-9])")
 
@@ -119,11 +120,18 @@ def _environment(directory: Path) -> dict[str, str]:
     }
 
 
-def walk(directory: Path) -> list[Step]:
-    """All of it. The typo is corrected from nothing but what the terminal shows."""
+def demo(directory: Path) -> list[Step]:
+    """The clone and its demo."""
     with Shell(directory) as shell:
-        shell.type(f"git clone -q {shlex.quote(str(ROOT))} orchctl && cd orchctl")
+        shell.type(_CLONE)
         shell.type("sh docs/demo.sh local")
+        return shell.steps
+
+
+def walk(directory: Path) -> list[Step]:
+    """The clone and a service of one's own. The typo is corrected from nothing but what the terminal shows."""
+    with Shell(directory) as shell:
+        shell.type(_CLONE)
         shell.type("mkdir ../mine && cd ../mine && git init -q && orchctl init shop")
         shell.type("sed -i 's/^replicas:/replica:/' orch.yaml")
         page = shell.type("orchctl deploy").screen

@@ -6,24 +6,35 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.stranger import ROOT, walk
+from tests.docs.stranger import ROOT, demo, walk
 
 pytestmark = pytest.mark.world_local
 
 
-def test_from_the_clone_to_a_service_of_ones_own(tmp_path: Path) -> None:
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
     if not (ROOT / ".git").exists():
         pytest.skip("this tree is no clone of a repository")
-    (tmp_path / "orchctl-walk").mkdir()
-    clone, demo, init, _, typo, _, deploy, status, delete, after = walk(tmp_path / "orchctl-walk")
-    assert [step.code for step in (clone, demo, init, deploy, status, delete, after)] == [0] * 7, demo.screen
+    found = tmp_path / "orchctl-walk"
+    found.mkdir()
+    return found
 
-    # The demo checks itself; here: that its reader sees it.
-    assert "(exit code 8, as promised)" in demo.written
-    assert "boom: no database" in demo.written
-    assert "(exit code 4, as promised)" in demo.written
-    assert demo.written.count("answers: hello again") >= 3
-    assert "# Done." in demo.screen
+
+@pytest.mark.soak
+def test_the_demo_of_a_clone_at_a_terminal(directory: Path) -> None:
+    """``test_pages_local`` runs it in every gate, and it checks itself; here: that its reader sees it."""
+    clone, shown = demo(directory)
+    assert (clone.code, shown.code) == (0, 0), shown.screen
+    assert "(exit code 8, as promised)" in shown.written
+    assert "boom: no database" in shown.written
+    assert "(exit code 4, as promised)" in shown.written
+    assert shown.written.count("answers: hello again") >= 3
+    assert "# Done." in shown.screen
+
+
+def test_from_the_clone_to_a_service_of_ones_own(directory: Path) -> None:
+    clone, init, _, typo, _, deploy, status, delete, after = walk(directory)
+    assert [step.code for step in (clone, init, deploy, status, delete, after)] == [0] * 6, deploy.screen
 
     assert "wrote orch.yaml; check it with: orchctl validate -f orch.yaml" in init.screen
     assert typo.code == 2
@@ -37,4 +48,4 @@ def test_from_the_clone_to_a_service_of_ones_own(tmp_path: Path) -> None:
     assert "Delete shop" in delete.screen
     assert "shop: deleted" in delete.screen
     assert "no services in namespace default" in after.screen
-    assert not (tmp_path / "orchctl-walk" / "state" / "local").exists()
+    assert not (directory / "state" / "local").exists()
