@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -14,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from tests import surroundings
+from tests.servers.built import built
 from tests.servers.packages import Unavailable, need
-from tests.servers.pinned import pins
+from tests.servers.pinned import LOCK, pins
 
 ROOT = Path(__file__).parents[2]
 _PYTHON = Path("/usr/bin/python3")  # Debian's: what it needs stands at the same paths in the base
@@ -43,8 +45,7 @@ class Images:
     def build(self, tag: str) -> None:
         """The image of this tree. Unavailable where there is no Python of the system, or its wheels cannot be had."""
         self._base()
-        wheels = self._directory / "wheels"
-        _fetch_wheels(wheels)
+        wheels = _wheels()
         (self._directory / "pip.conf").write_text("[global]\nno-index = true\nfind-links = /wheels\n")
         offline = ["--pull-never", "--isolation", "chroot"]
         mounts = ["-v", f"{wheels}:/wheels:ro", "-v", f"{self._directory}/pip.conf:/etc/pip.conf:ro"]
@@ -99,14 +100,24 @@ def _said(*command: str) -> str:
     ).stdout
 
 
+def _wheels() -> Path:
+    """What the image is installed from; fetched once for a lock file."""
+    asked = "".join(path.read_text("utf-8") for path in (LOCK, ROOT / "pyproject.toml")) + _version()
+    digest = hashlib.sha256(asked.encode()).hexdigest()[:16]
+    return built(f"wheels-{digest}", "wheels", _fetch_wheels, "the folder of wheels that the image is installed from")
+
+
+def _version() -> str:
+    return _PYTHON.resolve().name.removeprefix("python")
+
+
 def _fetch_wheels(target: Path) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     wanted = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
-    version = _PYTHON.resolve().name.removeprefix("python")
     done = subprocess.run(
         [
             *(sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:"),
-            *("--python-version", version, "--dest", str(target), *wanted),
+            *("--python-version", _version(), "--dest", str(target), *wanted),
             f"--constraint={pins(target.parent)}",
         ],
         env=surroundings.outside(),
