@@ -14,12 +14,25 @@ from tests.rounds import EXAMPLES, PROFILE
 _USUAL = 100
 _LONGEST_S = 7200.0
 _LEFT_OUT = (
-    # 30 s of patience each, which the same kind of update shows in every world as well.
-    "test_a_bad_first_deploy_fails_and_does_not_hang[unschedulable]",
-    # A dozen updates each; the cluster in memory has it in every gate, and what a store does is a class of its own.
+    # Half a dozen updates and more.
+    "test_rollback_three_back_after_scaling_in_between",
     "test_the_oldest_revisions_are_pruned",
+    # What the engine makes of counts, plans and records, whatever the backend; each stands beside another one of its class
+    # that sends the same writes.
+    "test_a_saved_plan_that_still_holds_is_carried_out",
+    "test_another_spec_supersedes_an_interrupted_rollout",
+    "test_out_of_bounds_is_refused_and_nothing_changes",
+    "test_revisions_are_numbered_without_gaps_and_one_is_deployed",
+    "test_rollback_goes_to_the_one_before_as_a_new_revision",
+    "test_rollback_keeps_the_scaled_count",
+    "test_scaling_makes_no_revision",
+    "test_targets[+1-3]",
+    "test_targets[+50%-3]",
+    "test_targets[-1-1]",
+    "test_targets[50%-1]",
 )
-"""Tests of the kit that real servers spend long on. The kit is for backends of others, too, and knows no profiles."""
+"""Tests of the kit that are shown on the cluster in memory in every gate, and on real servers in a soak. The kit is for
+backends of others, too, and knows no profiles."""
 
 # A busy machine draws slowly, too: that is no fault of a strategy.
 _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=_USUAL * EXAMPLES)

@@ -19,6 +19,8 @@ _TABLE = {
     "KILLS": (2, 12),
     "SEEDS": (60, 1_000),
     "EXAMPLES": (1, 10),
+    "DEPLOYS": (4, 20),
+    "PATIENCE": (5, 30),
 }
 
 
@@ -37,3 +39,7 @@ SEEDS = _number("SEEDS")
 """Orders in which deployers take turns on the cluster in memory."""
 EXAMPLES = _number("EXAMPLES")
 """By how much the number of random examples of a test is multiplied."""
+DEPLOYS = _number("DEPLOYS")
+"""Deploys in a row that leave a count alone."""
+PATIENCE = _number("PATIENCE")
+"""Seconds for which an instance may be without a place before a real world takes that for a verdict."""

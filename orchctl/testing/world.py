@@ -16,6 +16,7 @@ from orchctl.core.context import Context
 from orchctl.core.endpoint import Endpoint
 from orchctl.core.service import Service
 from orchctl.engine.clock import Clock, SystemClock
+from orchctl.engine.thresholds import UNSCHEDULABLE_S
 
 T = TypeVar("T")
 
@@ -65,6 +66,9 @@ class World(ABC):
     drain_ms: int = 5_000
     """How long an instance serves on when it has left discovery, if ``stop.drain`` asks for that; the longer, the less does
     a machine that is busy with other things disturb the test."""
+    unschedulable_s: float = UNSCHEDULABLE_S
+    """How long an instance without a place is borne before that is a verdict. Less than the engine's own patience where
+    time is real: what is shown is the verdict and what follows it."""
     without_processes: str = ""
     """Why exit codes and output of instances are not to be had here; "" where they are."""
 

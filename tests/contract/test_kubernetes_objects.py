@@ -16,6 +16,7 @@ from orchctl.engine.deploy import DeployOptions
 from orchctl.errors import FieldConflict, ForeignObject, NotFound
 from orchctl.testing.driver import Driver
 from orchctl.testing.world import Behaviour
+from tests.rounds import DEPLOYS
 from tests.servers.kubernetes.api import path_of
 from tests.servers.waiting import until
 from tests.worlds.kubernetes import NAMESPACE, KubernetesWorld
@@ -100,6 +101,7 @@ class TestRemovals:
         driver.deploy(replace(bare, command=("/bin/sleep",), args=("3600",)))
         assert "web" not in names(world, "services")
 
+    @pytest.mark.soak
     def test_a_file_lives_as_long_as_a_kept_revision_refers_to_it(self, world: KubernetesWorld, driver: Driver) -> None:
         def with_file(text: str) -> Service:
             return replace(world.service(), files={"/etc/motd": File(content=text.encode())})
@@ -116,6 +118,7 @@ class TestRemovals:
             driver.deploy(with_file("three").sized(1 + number % 2))
         assert not first & ours()
 
+    @pytest.mark.soak
     def test_going_back_three_revisions_brings_files_and_variables_back(
         self, world: KubernetesWorld, driver: Driver
     ) -> None:
@@ -183,12 +186,12 @@ class TestAutoscaler:
             resources=Resources(cpu_millis=10),
         )
 
-    def test_the_count_of_an_autoscaler_survives_twenty_deploys(self, world: KubernetesWorld, driver: Driver) -> None:
+    def test_the_count_of_an_autoscaler_survives_many_deploys(self, world: KubernetesWorld, driver: Driver) -> None:
         driver.deploy(self.scaled(world, "v0"))
         assert "web" in names(world, "horizontalpodautoscalers")
-        for number in range(1, 21):
-            if number in (3, 9):  # as the autoscaler does it: through the scale subresource
-                count = {3: 3, 9: 2}[number]
+        for number in range(1, DEPLOYS + 1):
+            if number in (2, 4):  # as the autoscaler does it: through the scale subresource
+                count = {2: 3, 4: 2}[number]
                 by_hand(world, {"spec": {"replicas": count}}, manager="kube-controller-manager", sub="scale")
             before = deployment(world)["spec"]["replicas"]
             outcome = driver.deploy(self.scaled(world, f"v{number}"), DeployOptions(limits=driver.limits))

@@ -181,7 +181,7 @@ def _is_refused(world: KubernetesWorld) -> bool:
 
 
 class TestFlakes:
-    @pytest.mark.parametrize("how", ["killed", "frozen"])
+    @pytest.mark.parametrize("how", ["killed", pytest.param("frozen", marks=pytest.mark.soak)])
     def test_an_api_server_that_is_gone_for_a_while_decides_nothing(
         self, world: KubernetesWorld, driver: Driver, how: str
     ) -> None:

@@ -49,6 +49,7 @@ def test_the_kubernetes_blocks_of_a_page_run(
         assert "rolebinding.rbac.authorization.k8s.io/orchctl" in said
 
 
+@pytest.mark.soak
 def test_the_demo_runs(tmp_path: Path) -> None:
     """What ``make demo-kubernetes`` runs, with orchctl already installed; it starts and stops a cluster of its own."""
     state = {"ORCHCTL_DEMO_DIR": str(tmp_path)}
@@ -59,7 +60,9 @@ def test_the_demo_runs(tmp_path: Path) -> None:
     assert said.count("answers: hello again") >= 3
 
 
-@pytest.mark.parametrize("example", ["shop.yaml", "overlay.orch.yaml", "secrets.yaml"])
+@pytest.mark.parametrize(
+    "example", [pytest.param("shop.yaml", marks=pytest.mark.soak), "overlay.orch.yaml", "secrets.yaml"]
+)
 def test_the_examples_run(own_kubernetes: Cluster, environ: dict[str, str], tmp_path: Path, example: str) -> None:
     path = f"specs/examples/{example}"
     script = f"orchctl deploy -f {path} --backend kubernetes --create-namespace\norchctl delete -f {path} --backend kubernetes --yes"

@@ -35,6 +35,7 @@ def test_the_swarm_blocks_of_a_page_run(dockerd: Swarm, environ: dict[str, str],
     assert dockerd.api.get("/services") == []
 
 
+@pytest.mark.soak
 def test_the_demo_runs(tmp_path: Path) -> None:
     """What ``make demo-swarm`` runs, with orchctl already installed; it starts and stops a swarm of its own."""
     said = run("sh docs/demo.sh swarm", cwd=ROOT, state=tmp_path / "state", environ={"ORCHCTL_DEMO_DIR": str(tmp_path)})
@@ -43,7 +44,7 @@ def test_the_demo_runs(tmp_path: Path) -> None:
     assert "exit code 4, as promised" in said
 
 
-@pytest.mark.parametrize("example", ["shop.yaml", "overlay.orch.yaml"])
+@pytest.mark.parametrize("example", [pytest.param("shop.yaml", marks=pytest.mark.soak), "overlay.orch.yaml"])
 def test_the_examples_run(dockerd: Swarm, environ: dict[str, str], tmp_path: Path, example: str) -> None:
     script = f"orchctl deploy -f specs/examples/{example} --backend swarm\norchctl delete -f specs/examples/{example} --backend swarm --yes"
     run(script, cwd=ROOT, state=tmp_path / "state", environ=environ)

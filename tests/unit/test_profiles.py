@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from orchctl.testing import contract
+from tests import profiles
+
 ROOT = Path(__file__).parents[2]
 TESTS = """
 import random
@@ -67,3 +70,9 @@ def test_a_number_can_be_set_by_itself(tmp_path: Path) -> None:
 def test_an_unknown_profile_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="is one of gate, soak"):
         run(tmp_path, ORCHCTL_TEST_PROFILE="soaking")
+
+
+@pytest.mark.parametrize("name", profiles._LEFT_OUT)
+def test_what_the_gate_leaves_out_of_real_worlds_is_in_the_kit(name: str) -> None:
+    kit = "".join(path.read_text("utf-8") for path in Path(contract.__file__).parent.glob("*.py"))
+    assert f"def {name.partition('[')[0]}(" in kit

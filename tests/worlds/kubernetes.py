@@ -16,7 +16,7 @@ from orchctl.core.endpoint import Endpoint
 from orchctl.core.registry import load
 from orchctl.core.service import Amount, Health, Port, Probe, ProbeKind, Resources, Rollout, Service, Stop
 from orchctl.testing.world import Behaviour, Truth, World
-from tests.rounds import LOAD, RACES
+from tests.rounds import LOAD, PATIENCE, RACES
 from tests.servers.kubernetes import images
 from tests.servers.kubernetes.account import admit
 from tests.servers.kubernetes.api import path_of
@@ -66,6 +66,7 @@ class KubernetesWorld(World):
 
     name = "kubernetes"
     load_rounds, race_rounds = LOAD, RACES
+    unschedulable_s = float(PATIENCE)
 
     def __init__(self, cluster: Cluster | Given, state_dir: Path) -> None:
         self.cluster = cluster

@@ -18,7 +18,7 @@ from orchctl.core.registry import load
 from orchctl.core.service import Amount, Health, Port, Probe, ProbeKind, Resources, Rollout, Service, Stop
 from orchctl.testing.world import Behaviour, Truth, World
 from tests.pace import slowness
-from tests.rounds import LOAD, RACES
+from tests.rounds import LOAD, PATIENCE, RACES
 from tests.servers import ledger
 from tests.servers.waiting import until
 
@@ -58,6 +58,7 @@ class LocalWorld(World):
 
     name = "local"
     load_rounds, race_rounds = LOAD, RACES
+    unschedulable_s = float(PATIENCE)
 
     def __init__(self, directory: Path) -> None:
         self.backend = load("local")

@@ -26,7 +26,7 @@ from orchctl.core.service import Amount, Health, Port, Probe, ProbeKind, Resourc
 from orchctl.testing.world import Behaviour, Truth, World
 from orchctl_marathon.client import Reading
 from tests.pace import slowness
-from tests.rounds import LOAD, RACES
+from tests.rounds import LOAD, PATIENCE, RACES
 from tests.servers.consul.agent import Consul
 from tests.servers.consul.front import Front, forwarding
 from tests.servers.marathon import Marathon
@@ -121,6 +121,7 @@ class MarathonWorld(World):
 
     name = "marathon"
     load_rounds, race_rounds = LOAD, RACES
+    unschedulable_s = float(PATIENCE)
 
     def __init__(self, server: Marathon | None, url: str, mesos: str, state_dir: Path) -> None:
         self.server, self.api = server, Api(url)

@@ -24,7 +24,7 @@ from orchctl.core.service import (
     Stop,
 )
 from orchctl.testing.world import Behaviour, Truth, World
-from tests.rounds import LOAD, RACES
+from tests.rounds import LOAD, PATIENCE, RACES
 from tests.servers.api import Api, ApiError
 from tests.servers.dockerd import Swarm
 from tests.servers.image import IMAGE, MISSING
@@ -32,11 +32,12 @@ from tests.servers.waiting import until
 from tests.worlds.proxy import CountingProxy
 
 NAMESPACE = "test"
-_SERVE = 'printf %s "$GREETING" > /www/index.html; exec httpd -f -p "$PORT_HTTP" -h /www'
+# The first process of a container does not hear SIGTERM without a trap: each stop would take all of its grace.
+_SERVE = 'trap "exit 0" TERM; printf %s "$GREETING" > /www/index.html; httpd -f -p "$PORT_HTTP" -h /www & wait'
 _SCRIPTS = {
     Behaviour.CRASH: "echo 'boom: cannot start' >&2; exit 7",
     Behaviour.CRASH_LATER: f"({_SERVE}) & sleep 1; exit 7",
-    Behaviour.NEVER_READY: "exec sleep 3600",
+    Behaviour.NEVER_READY: 'trap "exit 0" TERM; sleep 3600 & wait',
 }
 _USUAL_START_S = 0.6
 """On two cores with nothing else to do (2026-11)."""
@@ -49,6 +50,7 @@ class SwarmWorld(World):
 
     name = "swarm"
     load_rounds, race_rounds = LOAD, RACES
+    unschedulable_s = float(PATIENCE)
     drain_ms = 2_000  # what the engine gives every task, whatever the spec says
 
     def __init__(self, swarm: Swarm, state_dir: Path) -> None:

@@ -11,6 +11,7 @@ from orchctl.core.capability import Feature, Support
 from orchctl.core.revision import RevisionStatus
 from orchctl.core.rollout import Event, FailureKind, OutcomeState, Phase
 from orchctl.core.service import OnFailure
+from orchctl.engine import verdict
 from orchctl.errors import WaitTimeout
 from orchctl.testing.contract.deploy import greetings
 from orchctl.testing.driver import Driver
@@ -27,6 +28,10 @@ CRASH_VERDICT_S = 15.0
 
 
 class FailureContract:
+    @pytest.fixture(autouse=True)
+    def _patience(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(verdict, "UNSCHEDULABLE_S", world.unschedulable_s)
+
     @pytest.mark.parametrize("behaviour", list(KINDS))
     def test_a_bad_update_is_rolled_back_and_the_old_version_never_stops(
         self, world: World, driver: Driver, behaviour: Behaviour
