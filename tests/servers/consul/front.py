@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +11,7 @@ from typing import Self
 from urllib.parse import parse_qsl, urlsplit
 
 from tests.servers.consul.api import Api
+from tests.servers.serving import Serving
 
 _HOP_BY_HOP = ("connection", "host", "content-length", "transfer-encoding", "accept-encoding")
 
@@ -101,7 +101,7 @@ class Front:
         self.requests: list[Asked] = []
         self.strike: Strike = untouched
         self._server = _Server(self, respond)
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        self._serving = Serving(self._server)
 
     @property
     def url(self) -> str:
@@ -112,7 +112,7 @@ class Front:
         return sum(asked.method != "GET" for asked in self.requests)
 
     def close(self) -> None:
-        self._server.shutdown()
+        self._serving.end()
         self._server.server_close()
 
     def __enter__(self) -> Self:

@@ -6,11 +6,11 @@ import datetime
 import http.server
 import json
 import ssl
-import threading
 from types import TracebackType
 from typing import Any, Self
 
 from tests.servers.kubernetes.cluster import Cluster
+from tests.servers.serving import Serving
 from tests.servers.waiting import until
 
 _GROUP = "metrics.k8s.io/v1beta1"
@@ -29,7 +29,7 @@ class Metrics:
         self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self._serving = Serving(self._server)
         for body in _objects(self._cluster.places.gateway, self._server.server_address[1]):
             self._api.apply(body)
         until("the metrics API", self._is_available)
@@ -44,7 +44,7 @@ class Metrics:
             ("services", _NAMESPACE, _SERVICE),
         ):
             self._api.remove(resource, namespace, name)
-        self._server.shutdown()
+        self._serving.end()
         self._server.server_close()
 
     def answer(self, path: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.servers.marathon.messages import Request, Response
+from tests.servers.serving import Serving
 
 Answer = Callable[[Request], Response | Iterator[bytes]]
 """An iterator is a stream: its first item is the head, and the connection is closed after the last."""
@@ -47,7 +48,7 @@ class Listener:
     def start(self) -> None:
         self._server = _Server((self._host, self._port), self._answer, self.thawed, self._certificate)
         self._port = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        self._serving = Serving(self._server)
 
     def stop(self) -> None:
         """Close the listener and every connection, answered or not."""
@@ -56,7 +57,7 @@ class Listener:
             return
         server.is_closed = True
         self.thawed.set()
-        server.shutdown()
+        self._serving.end()
         server.server_close()
         server.drop_connections()
 

@@ -20,6 +20,7 @@ from orchctl.catalog.transport import MOST_BYTES
 from orchctl.errors import AuthRefused, OrchctlError, OutcomeUnknown, Unreachable, UsageError
 from tests.servers.consul.fake import FakeConsul
 from tests.servers.consul.front import Answered, Asked, Front, answering, lost_after, lost_before
+from tests.servers.serving import served
 from tests.unit.catalog.support import connected, target_of
 
 GARBAGE = {
@@ -193,14 +194,12 @@ def test_an_answer_in_drops_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None
         sent = 0
 
     over = threading.Event()
-    with Server(("127.0.0.1", 0), Drip) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    with Server(("127.0.0.1", 0), Drip) as server, served(server):
         client = connected(f"http://127.0.0.1:{server.server_address[1]}")
         client.set_patience(60)
         with pytest.raises(Unreachable, match="comes too slowly"):
             client.get("a")
         assert server.sent < drops
-        server.shutdown()
 
 
 def test_a_hanging_server_is_given_up_when_patience_ends(front: Front, client: Consul) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import ssl
-import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from tests.servers.serving import served
 
 Answer = tuple[int, bytes | dict[str, Any]]
 """Status and body."""
@@ -68,10 +69,8 @@ class Server(ThreadingHTTPServer):
 
 @contextlib.contextmanager
 def running(context: ssl.SSLContext | None = None) -> Iterator[Server]:
-    with Server(context) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    with Server(context) as server, served(server):
         yield server
-        server.shutdown()
 
 
 def kubeconfig(

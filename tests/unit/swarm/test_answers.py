@@ -13,6 +13,7 @@ import pytest
 from orchctl.core.context import Context
 from orchctl.core.registry import load
 from orchctl.errors import OrchctlError, OutcomeUnknown, Unreachable
+from tests.servers.serving import served
 
 VERSION = b'{"ApiVersion": "1.41", "MinAPIVersion": "1.12"}'
 GARBAGE = {
@@ -59,10 +60,8 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    with Engine(str(tmp_path / "e.sock"), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with Engine(str(tmp_path / "e.sock"), Handler) as server, served(server):
         yield server
-        server.shutdown()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +16,7 @@ from orchctl.core.check import Check, Health, clock
 from orchctl.core.context import Context
 from orchctl.core.registry import load
 from orchctl_swarm import checks
+from tests.servers.serving import served
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 ANSWERS = {
@@ -91,10 +91,9 @@ def engine(tmp_path: Path) -> Iterator[dict[str, Any]]:
     authority.issue_cert("127.0.0.1", not_after=datetime.now(UTC) + timedelta(days=99)).configure_cert(tls)
     with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
         files = {"ca": "ca.pem", "cert": "cert.pem", "key": "key.pem"}
-        yield {"host": f"tcp://127.0.0.1:{server.server_port}", "tls": files}
-        server.shutdown()
+        with served(server):
+            yield {"host": f"tcp://127.0.0.1:{server.server_port}", "tls": files}
 
 
 def test_both_ends_of_a_connection_show_their_certificates(engine: dict[str, Any], tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socketserver
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
@@ -23,6 +22,7 @@ from orchctl.engine.verdict import Judge, State
 from orchctl.errors import StalePlan
 from orchctl_swarm.names import PAUSED
 from orchctl_swarm.progress import Nodes, observe
+from tests.servers.serving import served
 from tests.unit.swarm import golden
 
 SERVICE = Service(name="web", namespace="test", rollout=Rollout(min_ready_ms=300, deadline_ms=60_000))
@@ -166,11 +166,9 @@ class Free:
 
 @pytest.fixture
 def swarm(tmp_path: Path) -> Iterator[Swarm]:
-    with Server(str(tmp_path / "e.sock"), Handler) as server:
+    with Server(str(tmp_path / "e.sock"), Handler) as server, served(server):
         server.swarm = Swarm(golden.read("doubled"))
-        threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server.swarm
-        server.shutdown()
 
 
 @pytest.fixture
