@@ -16,6 +16,7 @@ from tests.servers.absence import absent
 from tests.servers.marathon import Marathon
 from tests.servers.marathon.containers import busybox
 from tests.servers.packages import Unavailable
+from tests.worlds.marathon import HASTE
 
 pytestmark = pytest.mark.world_marathon
 
@@ -34,7 +35,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marathon]:
         image = busybox(tmp_path_factory.mktemp("images") / "busybox")
     except Unavailable as reason:
         absent("marathon", reason)
-    with Marathon(images={IMAGE: image}, features=("task_killing",)) as running:
+    with Marathon(images={IMAGE: image}, check_haste=HASTE, features=("task_killing",)) as running:
         yield running
 
 

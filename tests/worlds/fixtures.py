@@ -17,7 +17,7 @@ from tests.servers.marathon import Marathon
 from tests.worlds.catalog import ListedFakeWorld
 from tests.worlds.kubernetes import KubernetesWorld
 from tests.worlds.local import LocalWorld
-from tests.worlds.marathon import GIVEN, MarathonWorld, images
+from tests.worlds.marathon import GIVEN, HASTE, MarathonWorld, images
 from tests.worlds.swarm import SwarmWorld
 
 
@@ -56,7 +56,7 @@ def marathon() -> Iterator[Marathon | None]:
     if os.environ.get(GIVEN):
         yield None
         return
-    with Marathon(images=images(), features=("task_killing",)) as server:
+    with Marathon(images=images(), check_haste=HASTE, features=("task_killing",)) as server:
         yield server
 
 

@@ -37,6 +37,8 @@ GIVEN = "ORCHCTL_TEST_MARATHON_URL"
 # On somebody's own Marathon nothing is removed that could be theirs.
 NAMESPACE = "orchctl-test" if os.environ.get(GIVEN) else "test"
 IMAGE, MISSING = "greeter:1", "127.0.0.1:1/missing:1"
+HASTE = 5.0
+"""A service is asked every fifth of a second, where Marathon knows whole seconds only."""
 _LEDGER = "orchctl"
 _RUNNING = ("TASK_RUNNING",)
 

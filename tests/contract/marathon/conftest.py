@@ -9,12 +9,12 @@ import pytest
 
 from tests.servers.marathon import Marathon
 from tests.servers.marathon.front import Front
-from tests.worlds.marathon import MarathonWorld, images
+from tests.worlds.marathon import HASTE, MarathonWorld, images
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Marathon]:
-    with Marathon(images=images(), features=("task_killing",)) as server:
+    with Marathon(images=images(), check_haste=HASTE, features=("task_killing",)) as server:
         yield server
 
 

@@ -16,7 +16,7 @@ from orchctl.testing.contract.deploy import greetings
 from orchctl.testing.driver import Driver
 from orchctl.testing.world import Behaviour
 from tests.servers.marathon import Marathon
-from tests.worlds.marathon import MarathonWorld, images
+from tests.worlds.marathon import HASTE, MarathonWorld, images
 
 pytestmark = pytest.mark.world_marathon
 
@@ -58,7 +58,7 @@ class TestReadiness:
 
     @pytest.fixture
     def server(self) -> Iterator[Marathon]:
-        with Marathon(images=images(), features=("task_killing",)) as server:
+        with Marathon(images=images(), check_haste=HASTE, features=("task_killing",)) as server:
             yield server
 
     @pytest.fixture

@@ -18,7 +18,7 @@ from tests.servers.marathon.messages import Request
 from tests.servers.marathon.proxy import proxied
 from tests.servers.marathon.web import Dropped
 from tests.servers.waiting import until
-from tests.worlds.marathon import MarathonWorld, images
+from tests.worlds.marathon import HASTE, MarathonWorld, images
 
 pytestmark = pytest.mark.world_marathon
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.world_marathon
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[tuple[Marathon, MarathonWorld]]:
     """Two masters, both configured."""
-    with Marathon(images=images(), features=("task_killing",), masters=2) as server:
+    with Marathon(images=images(), check_haste=HASTE, features=("task_killing",), masters=2) as server:
         yield server, at(MarathonWorld(server, server.url, server.mesos_url, tmp_path), *server.urls)
 
 
@@ -123,7 +123,7 @@ class TestLeader:
 
     @pytest.mark.parametrize("how", ["crashed", "frozen"])
     def test_a_server_that_is_away_for_a_while_decides_nothing(self, tmp_path: Path, how: str) -> None:
-        with Marathon(images=images(), features=("task_killing",)) as server:
+        with Marathon(images=images(), check_haste=HASTE, features=("task_killing",)) as server:
             world = MarathonWorld(server, server.url, server.mesos_url, tmp_path)
             waiting, noticed = Heard("watching"), Heard("cannot look")
 

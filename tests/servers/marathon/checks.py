@@ -58,7 +58,7 @@ class Checks:
         if key in self._running or now < due:
             return
         assert instance.task is not None
-        self._due[key] = now + max(check["intervalSeconds"], 0.02)
+        self._due[key] = now + max(check["intervalSeconds"] / engine.options.check_haste, 0.02)
         told = None if key.name else _simulated_result(engine, instance.task, check)
         if told is not None:
             self._due[key] = _next_simulated(engine, instance.task)

@@ -32,6 +32,7 @@ class Options:
     processes: bool = True
     placement: float = TICK_SECONDS
     min_revive: float = 0.0
+    check_haste: float = 1.0
     role: str = "*"
 
     @property

@@ -29,6 +29,7 @@ class Marathon(Control):
     to None for one that only runs a given ``cmd``; any other image cannot be pulled.
     ``processes`` False: tasks are records without a process, healthy at once (as in the recordings).
     ``placement``: seconds between offers. ``min_revive``: seconds to wait for offers after the last request for them.
+    ``check_haste``: how many times more often than asked for checks are made; their time-outs and graces stay as they are.
     ``role``: --mesos_role. ``masters``: how many processes over one state; the first leads, and ``url`` is its.
     """
 
@@ -47,6 +48,7 @@ class Marathon(Control):
         processes: bool = True,
         placement: float = TICK_SECONDS,
         min_revive: float = 0.0,
+        check_haste: float = 1.0,
         role: str = "*",
         masters: int = 1,
     ) -> None:
@@ -58,6 +60,7 @@ class Marathon(Control):
             processes=processes,
             placement=placement,
             min_revive=min_revive,
+            check_haste=check_haste,
             role=role,
         )
         self.engine = Engine(options, _numbered(three_agents() if agents is None else agents))
