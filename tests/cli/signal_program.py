@@ -40,6 +40,7 @@ from tests.children import with_default_signals
 from tests.cli import local_gates
 
 _KEPT = ("definitions", "replicas", "entries")
+_SENT = ("apply", "delete", "scale", "restart")
 _NUMBERS_A_RUN = 10_000
 _HASTE = 20
 """The cluster starts and stops its instances so much faster than a FakeCluster: nothing here is about them."""
@@ -47,18 +48,30 @@ _HASTE = 20
 
 @dataclass
 class StoredCluster(FakeCluster):
-    """Written to its file after each request; ``gate`` is called before each with its name (by default it is only measured)."""
+    """Written to its file after each request; ``gate`` is called before each with its name (by default it is only measured).
+
+    Its time stands from a change to the first look after it: however late that look is on a busy machine, it shows the
+    beginning, and a run that is stopped there has something to wait for.
+    """
 
     file: Path = Path()
     runs: int = 0
     gate: Callable[[str], object] = len
+    _stands_at: float | None = None
 
     def request(self, name: str, carry_out: Callable[[], object] | None = None) -> None:
         self.gate(name)
+        if name in _SENT:
+            self._stands_at = self.time()
         try:
             super().request(name, carry_out)
         finally:
             self.save()
+        if name == "poll":
+            self._stands_at = None
+
+    def time(self) -> float:
+        return _HASTE * time.monotonic() if self._stands_at is None else self._stands_at
 
     def save(self) -> None:
         kept = {name: getattr(self, name) for name in _KEPT} | {"runs": self.runs}
@@ -69,7 +82,7 @@ class StoredCluster(FakeCluster):
 
 def stored(file: Path) -> StoredCluster:
     """The cluster as the run before left it; ids and versions of each run are new ones."""
-    cluster = StoredCluster(now=lambda: _HASTE * time.monotonic(), file=file)
+    cluster = StoredCluster(now=lambda: cluster.time(), file=file)
     if file.exists():
         for name, value in pickle.loads(file.read_bytes()).items():
             setattr(cluster, name, value)
