@@ -66,6 +66,7 @@ def test_the_marathon_blocks_of_a_page_run(
     assert not (tmp_path / "page-state" / "local").exists()
 
 
+@pytest.mark.soak
 def test_the_demo_runs(tmp_path: Path) -> None:
     """What ``make demo-marathon`` runs, with orchctl already installed; it starts and stops a server of its own."""
     said = run(

@@ -1,6 +1,6 @@
 """The same Marathon with its records and leases in a real Consul: there they can be compared and set.
 
-What does not touch a record more than a deploy does is for a soak: ``test_kit.py`` has it in every gate.
+A gate has what is about records and leases themselves; the rest of the kit it has in ``test_kit.py``.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ def world(
     world.close()
 
 
+@pytest.mark.soak
 class TestDeploy(contract.DeployContract): ...
 
 
