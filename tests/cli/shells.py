@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -123,7 +124,11 @@ class Shell:
         return self._text
 
     def close(self) -> None:
-        self._child.close(force=True)
+        """At once: pexpect asks politely first, and sleeps after each word."""
+        self._child.ptyproc.delayafterclose = 0
+        self._child.kill(signal.SIGKILL)
+        self._child.wait()
+        self._child.close()
 
     def _read(self) -> str:
         return "\n".join(row.rstrip() for row in self._screen.display).rstrip()

@@ -9,6 +9,8 @@ import pytest
 
 from tests.cli.shells import SCRIPTS, Shell, cache, install, must_have
 
+# Where a shell has to be installed first, only one worker waits for it.
+pytestmark = pytest.mark.xdist_group("shells")
 SHELLS = ("bash", "zsh", "fish")
 SERVICES = "default\tapi\t1\ndefault\tweb\t3 2 1\nshop\tcart\t7\n"
 CONTEXTS = "*\tlocal\tdefault\tlocal\n-\tprod\tshop\tlocal\n"
