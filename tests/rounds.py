@@ -19,6 +19,7 @@ _TABLE = {
     "KILLS": (2, 12),
     "SEEDS": (60, 1_000),
     "EXAMPLES": (1, 10),
+    "FULL": (0, 1),
     "DEPLOYS": (4, 20),
     "PATIENCE": (5, 30),
 }
@@ -43,3 +44,5 @@ DEPLOYS = _number("DEPLOYS")
 """Deploys in a row that leave a count alone."""
 PATIENCE = _number("PATIENCE")
 """Seconds for which an instance may be without a place before a real world takes that for a verdict."""
+FULL = bool(_number("FULL"))
+"""Whether a table of all cases is tried whole. In the gate, each row and each column of it is there, and half of its fields."""
