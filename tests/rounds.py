@@ -45,4 +45,4 @@ DEPLOYS = _number("DEPLOYS")
 PATIENCE = _number("PATIENCE")
 """Seconds for which an instance may be without a place before a real world takes that for a verdict."""
 FULL = bool(_number("FULL"))
-"""Whether a table of all cases is tried whole. In the gate, each row and each column of it is there, and half of its fields."""
+"""Whether a table of hostile texts is tried whole. In the gate each kind of text and each place is there, and half of the cases."""

@@ -1,8 +1,7 @@
 """A fault at every request of every operation; then the same command again.
 
 Whatever strikes, the re-run converges, the third run writes nothing, the history has no gap, nobody holds
-the lease, and the exit code of the struck run was true. In the gate every request is struck by half of the kinds, one
-that strikes before it and one that strikes behind it among them.
+the lease, and the exit code of the struck run was true.
 """
 
 from __future__ import annotations
@@ -19,14 +18,11 @@ from orchctl.testing.contract.deploy import greetings
 from orchctl.testing.driver import Driver
 from orchctl.testing.fake_cluster import Fault, FaultKind, Killed
 from orchctl.testing.world import Behaviour
-from tests.rounds import FULL
 from tests.worlds.fake import FakeWorld
 
 Operation = Callable[[Driver, FakeWorld], Outcome]
 
 MOST_REQUESTS = 80
-FROM_THE_SECOND = (FaultKind.ANSWER_LOST, FaultKind.AUTH, FaultKind.KILL_BEFORE)
-"""In the gate each strikes every other request, the rest of the kinds those between."""
 
 
 def deploy_new(driver: Driver, world: FakeWorld) -> Outcome:
@@ -96,12 +92,11 @@ def struck(driver: Driver, world: FakeWorld, operation: Operation, fault: Fault)
 @pytest.mark.parametrize("kind", list(FaultKind))
 @pytest.mark.parametrize("operation", list(PREPARED), ids=lambda o: o.__name__)
 def test_the_same_command_again_converges(tmp_path: Path, operation: Operation, kind: FaultKind) -> None:
-    first, step = (0, 1) if FULL else (int(kind in FROM_THE_SECOND), 2)
-    for at in range(first, requests_of(tmp_path / "count", operation), step):
+    for at in range(requests_of(tmp_path / "count", operation)):
         world, driver = prepared(tmp_path / str(at), operation)
         before = frozenset(world.truth("web").running)
-        outcome = struck(driver, world, operation, Fault(kind, at))
-        if isinstance(outcome, Outcome) and outcome.exit_code == 0:
+        first = struck(driver, world, operation, Fault(kind, at))
+        if isinstance(first, Outcome) and first.exit_code == 0:
             check_end_state(world, operation, before)
         again(world, operation)
         check_end_state(world, operation, before)
