@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 
 from tests.servers.marathon import Agent, Marathon, TrueTask
 from tests.servers.marathon.client import Client
+from tests.servers.marathon.health import Target, perform
 from tests.servers.waiting import until
 
 HELLO = "hello:1"
@@ -250,6 +253,13 @@ def test_a_command_check_runs_in_the_sandbox(marathon: Marathon, client: Client)
     (Path(task.sandbox) / "well").touch()
     marathon.advance(1)
     marathon.wait_deployed()
+
+
+def test_a_command_check_of_a_task_whose_sandbox_is_gone_fails(tmp_path: Path) -> None:
+    check = {"protocol": "COMMAND", "command": {"value": "true"}, "timeoutSeconds": 60}
+    target = Target(check, "127.0.0.1", 0, {"PATH": os.environ["PATH"]}, str(tmp_path / "gone"))
+    assert "could not be started" in perform(target).cause
+    assert not perform(replace(target, directory=str(tmp_path))).cause
 
 
 def test_mesos_kills_what_fails_its_check_and_says_only_that_it_was_killed(marathon: Marathon, client: Client) -> None:

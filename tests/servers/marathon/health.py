@@ -94,6 +94,8 @@ def _run(target: Target) -> Result:
         )
     except subprocess.TimeoutExpired:
         return Result(f"Command timed out after {target.check['timeoutSeconds']}secs")
+    except OSError as error:  # its task is over, and its sandbox gone
+        return Result(f"Command could not be started: {error}")
     return Result() if done.returncode == 0 else Result(f"Command returned exited with status {done.returncode}")
 
 
