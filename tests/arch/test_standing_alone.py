@@ -5,8 +5,10 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+# A class of one letter keeps each from naming itself, so that this file is no exception.
 FORBIDDEN = re.compile(
-    r"/work/|/root/\S|\.\./shared|shared/(design|servers|recorded)|pypi\.org|files\.pythonhosted|proxy\.golang|deb\.debian"
+    r"/[w]ork/|/[r]oot/\S|[.][.]/[s]hared|[s]hared/(design|servers|recorded)"
+    r"|[p]ypi[.]org|[f]iles[.]pythonhosted|[p]roxy[.]golang|[d]eb[.]debian"
 )
 
 
@@ -19,7 +21,7 @@ def test_no_file_names_a_place_outside_the_project() -> None:
         check=True,
         timeout=60,
     ).stdout.split("\n")
-    files = [p for p in listed if p and p != "tests/arch/test_standing_alone.py" and (ROOT / p).is_file()]
+    files = [p for p in listed if p and (ROOT / p).is_file()]
     found = []
     for name in files:
         text = (ROOT / name).read_text("utf-8", "replace")
