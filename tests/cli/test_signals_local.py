@@ -1,8 +1,9 @@
 """96 signals over the local backend, on real processes under the real keeper: six kinds, at every phase of a deploy.
 
 Together with a deploy's 96 over the fake (``test_signals``) they are the 192 of 8 phases, 6 signals, with a terminal
-and without; 32 of them are enough here for a gate (``_is_for_a_soak``). All cases of a worker deploy one service, one after the other, and each leaves it as it was found: deployed,
-with nobody at work on it. When one fails, what it had is killed, and the next one begins afresh.
+and without; 32 of the cases here are enough for a gate (``_is_for_a_soak``). All cases of a worker deploy one service, one
+after the other, and each leaves it as it was found: deployed, with nobody at work on it. When one fails, what it had is
+killed, and the next one begins afresh.
 """
 
 from __future__ import annotations
