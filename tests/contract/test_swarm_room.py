@@ -11,7 +11,7 @@ from orchctl.core.service import Amount, Service, Stop
 from orchctl.engine import verdict
 from orchctl.testing.contract.deploy import greetings
 from orchctl.testing.driver import Driver
-from tests.worlds.swarm import SwarmWorld
+from tests.worlds.swarm import SERVE, SwarmWorld
 
 pytestmark = pytest.mark.world_swarm
 
@@ -34,15 +34,18 @@ def test_a_port_of_the_only_node_is_waited_for(
         rollout = replace(service.rollout, max_surge=Amount(0), max_unavailable=Amount(1))
         return replace(
             service,
-            args=(f"trap '' TERM; {service.args[0].replace('exec ', '')}",),
+            args=(f"trap '' TERM; {SERVE}",),
             ports=(replace(service.ports[0], published=18080),),
             rollout=rollout,
             stop=Stop(grace_ms=GRACE_MS),
         )
 
     driver.deploy(made("one"))
+    said: list[str] = []
+    driver.on_event = lambda event: said.append(event.text)
     outcome = driver.deploy(made("two"))
     assert outcome.state is OutcomeState.CONVERGED, outcome
+    assert any("port_taken" in text for text in said), said
     assert outcome.duration_ms > GRACE_MS, "it had to wait"
     assert greetings(world.truth("web")) == ["two"]
 

@@ -32,12 +32,13 @@ from tests.servers.waiting import until
 from tests.worlds.proxy import CountingProxy
 
 NAMESPACE = "test"
+SERVE = 'printf %s "$GREETING" > /www/index.html; httpd -f -p "$PORT_HTTP" -h /www & wait'
 # The first process of a container does not hear SIGTERM without a trap: each stop would take all of its grace.
-_SERVE = 'trap "exit 0" TERM; printf %s "$GREETING" > /www/index.html; httpd -f -p "$PORT_HTTP" -h /www & wait'
+_HEARS = 'trap "exit 0" TERM; '
 _SCRIPTS = {
     Behaviour.CRASH: "echo 'boom: cannot start' >&2; exit 7",
-    Behaviour.CRASH_LATER: f"({_SERVE}) & sleep 1; exit 7",
-    Behaviour.NEVER_READY: 'trap "exit 0" TERM; sleep 3600 & wait',
+    Behaviour.CRASH_LATER: f"({SERVE}) & sleep 1; exit 7",
+    Behaviour.NEVER_READY: f"{_HEARS}sleep 3600 & wait",
 }
 _USUAL_START_S = 0.6
 """On two cores with nothing else to do (2026-11)."""
@@ -72,7 +73,7 @@ class SwarmWorld(World):
             namespace=NAMESPACE,
             image=MISSING if behaviour is Behaviour.MISSING_IMAGE else IMAGE,
             command=("/bin/sh", "-c"),
-            args=(_SCRIPTS.get(behaviour, _SERVE),),
+            args=(_SCRIPTS.get(behaviour, _HEARS + SERVE),),
             replicas=2,
             env={"GREETING": greeting},
             ports=(Port(name="http", port=8080, expose=Expose.HOST),),
