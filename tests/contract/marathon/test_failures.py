@@ -26,6 +26,8 @@ from tests.worlds.marathon import MarathonWorld, images
 
 pytestmark = pytest.mark.world_marathon
 
+CHECK_HASTE = 1.0  # see conftest.py
+
 WEB = "/test/web"
 HEALTHY_FOR_A_WHILE = """
 import http.server, os, time

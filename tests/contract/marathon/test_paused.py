@@ -22,6 +22,8 @@ from tests.worlds.marathon import MarathonWorld
 
 pytestmark = pytest.mark.world_marathon
 
+CHECK_HASTE = 1.0  # see conftest.py
+
 WEB = "/test/web"
 ONE_LESS, ONE_MORE = (3, 0, 1), (3, 1, 0)
 
