@@ -36,10 +36,9 @@ def delete(
     output: Report = "text",
 ) -> int:
     """Remove services, wait until they are gone, and leave nothing behind. In reverse order of needs with -f."""
-    from orchctl.cli.several import run_all
     from orchctl.engine.delete import delete as delete_one
     from orchctl.engine.plan import one_namespace
-    from orchctl.engine.waves import waves
+    from orchctl.engine.waves import run_all, waves
 
     terminal, limits = terminal_of(talk, output, audience_of("delete", reports)), limits_of(waiting)
     context = find_context(where)

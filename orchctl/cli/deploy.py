@@ -100,9 +100,8 @@ def _deploy(session: Session, services: Sequence[Service], options: DeployOption
 def _deploy_saved(
     session: Session, services: Sequence[Service], saved: dict[str, Plan], options: DeployOptions
 ) -> list[Outcome]:
-    from orchctl.cli.several import run_all
     from orchctl.engine.deploy import deploy as deploy_one
-    from orchctl.engine.waves import waves
+    from orchctl.engine.waves import run_all, waves
 
     def work(own: Session, service: Service) -> Outcome:
         return deploy_one(own, service, replace(options, saved=saved[service.name]))

@@ -28,9 +28,8 @@ def restart(
     output: Report = "text",
 ) -> int:
     """Replace every instance under the service's own rollout policy."""
-    from orchctl.cli.several import run_all
     from orchctl.engine.restart import restart as restart_one
-    from orchctl.engine.waves import waves
+    from orchctl.engine.waves import run_all, waves
 
     terminal, limits = terminal_of(talk, output, audience_of("restart", reports)), limits_of(waiting)
     context = find_context(where, may)

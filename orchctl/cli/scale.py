@@ -39,8 +39,8 @@ def scale(
     output: Report = "text",
 ) -> int:
     """Change how many instances run, and wait until they do."""
-    from orchctl.cli.several import run_all
     from orchctl.engine.scale import scale as scale_one
+    from orchctl.engine.waves import run_all
 
     terminal = terminal_of(talk, output, audience_of("scale", reports))
     limits, wanted = limits_of(waiting), _parse(targets)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -17,6 +17,8 @@ from orchctl.engine.plan import Planned, one_namespace, plan_services
 from orchctl.engine.refresh import refreshed
 from orchctl.engine.session import Session
 from orchctl.errors import OrchctlError, PartialFailure, UsageError
+
+Work = Callable[[Session, Service], Outcome]
 
 WORKERS = 8
 _GOOD = (OutcomeState.UNCHANGED, OutcomeState.CONVERGED, OutcomeState.DELETED)
@@ -57,21 +59,34 @@ def deploy_services(session: Session, services: Sequence[Service], options: Depl
     planned = {p.plan.service.name: p for p in plan_services(session, services, strict=options.strict)}
     for one in planned.values():
         refuse_older_build(one, options)
-    outcomes = {n: _unchanged(session, p) for n, p in planned.items() if is_done(p, options)}
+    known = {n: _unchanged(session, p) for n, p in planned.items() if is_done(p, options)}
 
     def work(own: Session, service: Service) -> Outcome:
         return deploy(own, service, options, before=planned[service.name])
 
-    for wave in ordered:
-        waiting = [s for s in wave if s.name not in outcomes]
-        if any(is_stopping(o) for o in outcomes.values()):
-            outcomes |= {s.name: _not_started(session, s.name) for s in waiting}
-        else:
-            outcomes |= side_by_side(session, waiting, work)
-    unchanged = [s for s in services if s.name in planned and is_done(planned[s.name], options)]
+    outcomes = {o.service: o for o in run_all(session, ordered, work, known)}
+    unchanged = [s for s in services if s.name in known]
     done = refreshed(session, unchanged, [outcomes[s.name] for s in unchanged], options.limits)
     outcomes |= {outcome.service: outcome for outcome in done}
     return [outcomes[s.name] for s in services]
+
+
+def run_all(
+    session: Session, ordered: Sequence[Sequence[Service]], work: Work, known: Mapping[str, Outcome] | None = None
+) -> list[Outcome]:
+    """Any verb on the waves of ``waves``, side by side within a wave; outcomes in their order. ``known`` are outcomes of services
+    with which nothing is to be done. The error of a single service is raised; a failure stops later waves."""
+    services = [service for wave in ordered for service in wave]
+    outcomes = dict(known or {})
+    if len(services) == 1 and not outcomes:
+        return [work(session, services[0])]
+    for wave in ordered:
+        waiting = [service for service in wave if service.name not in outcomes]
+        if any(is_stopping(o) for o in outcomes.values()):
+            outcomes |= {service.name: _not_started(session, service.name) for service in waiting}
+        else:
+            outcomes |= side_by_side(session, waiting, work)
+    return [outcomes[service.name] for service in services]
 
 
 def is_stopping(outcome: Outcome) -> bool:
@@ -79,9 +94,7 @@ def is_stopping(outcome: Outcome) -> bool:
     return bool(outcome.exit_code) and outcome.state not in _GOOD
 
 
-def side_by_side(
-    session: Session, services: Sequence[Service], work: Callable[[Session, Service], Outcome]
-) -> dict[str, Outcome]:
+def side_by_side(session: Session, services: Sequence[Service], work: Work) -> dict[str, Outcome]:
     """Run ``work`` for each, at most eight at once, each worker on a Connection of its own."""
     if not services:
         return {}
