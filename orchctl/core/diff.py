@@ -9,15 +9,18 @@ from typing import Any
 from orchctl.core.plan import Change, Op
 
 _PLAIN_SEGMENT = re.compile(r"[A-Za-z_][\w-]*")
+_ORDERED = ("ports",)
+"""Lists in the spec, mappings by name here. Their order says something: the first port is ``PORT``."""
 
 
 def diff(before: Mapping[str, Any], after: Mapping[str, Any], *, restarts: Callable[[str], bool]) -> tuple[Change, ...]:
-    """Changes that turn ``before`` into ``after``, ordered by path; empty when they are equal.
+    """Changes that turn ``before`` into ``after``, ordered by path, orders last; empty when they are equal.
 
     ``restarts`` is the backend's answer to "does changing this path restart instances?". Mappings
-    are compared key by key; lists and scalars as one value.
+    are compared key by key; lists and scalars as one value. Ports in another order are one change of ``ports``.
     """
-    return tuple(_changes("", before, after, restarts))
+    found = [*_changes("", before, after, restarts), *_moved(before, after, restarts)]
+    return tuple(found)
 
 
 def join(parent: str, segment: str) -> str:
@@ -39,6 +42,16 @@ def _changes(
             found += _changes(here, old or {}, new or {}, restarts)
         else:
             found.append(Change(path=here, op=_op(old, new), before=old, after=new, restarts=restarts(here)))
+    return found
+
+
+def _moved(before: Mapping[str, Any], after: Mapping[str, Any], restarts: Callable[[str], bool]) -> list[Change]:
+    """Where the same names stand in another order; what is added or removed is a change by itself."""
+    found = []
+    for key in _ORDERED:
+        old, new = list(before.get(key) or ()), list(after.get(key) or ())
+        if old != new and {*old} == {*new}:
+            found.append(Change(path=key, op=Op.UPDATE, before=old, after=new, restarts=restarts(key)))
     return found
 
 

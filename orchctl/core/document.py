@@ -8,6 +8,7 @@ Absent means "not stated".
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from orchctl.core.codec import canonical_json, to_plain
@@ -27,7 +28,8 @@ NOT_TEMPLATE = (
 def document_of(service: Service) -> Document:
     """The whole service as a nested mapping; values that hold their default are left out.
 
-    Only in what the user names freely (env, labels) an empty text says something: the name is there.
+    Only in what the user names freely (env, labels, a backend's own options) an empty value says something: the name is
+    there.
     """
     return _named_texts(service) | drop_empty(
         {
@@ -49,14 +51,13 @@ def document_of(service: Service) -> Document:
             "placement": to_plain(service.placement),
             "needs": dict(service.needs),
             "provides": dict(service.provides),
-            "backends": to_plain(service.backends),
         }
     )
 
 
 def _named_texts(service: Service) -> Document:
     env = {k: secret_document(v) if isinstance(v, SecretRef) else v for k, v in service.env.items()}
-    named: Document = {"env": env, "labels": dict(service.labels)}
+    named: Document = {"env": env, "labels": dict(service.labels), "backends": to_plain(service.backends)}
     return {k: v for k, v in named.items() if v}
 
 
@@ -160,10 +161,17 @@ def put(document: Document, path: Sequence[str], value: Any) -> None:
 
 def template_hash(service: Service, backend: str) -> str:
     """16 hex digits over everything that decides what one instance runs on ``backend``."""
-    plain = {k: v for k, v in to_plain(service).items() if k not in NOT_TEMPLATE}
+    plain = {k: v for k, v in to_plain(_with_effect(service)).items() if k not in NOT_TEMPLATE}
     if options := service.options(backend):
         plain["options"] = to_plain(options)
     return _digest(plain)
+
+
+def _with_effect(service: Service) -> Service:
+    """Without the deadline of checks where there is no check: it decides nothing, and documents do not show it."""
+    if service.health.ready or service.health.live:
+        return service
+    return replace(service, health=Health())
 
 
 def spec_hash(service: Service) -> str:

@@ -208,7 +208,9 @@ def _send(op: Operation, planned: Planned, recorded: Recorded) -> Handle:
 
     def unmoved(live: Live | None) -> bool:
         then = planned.live
-        return (live is None) == (then is None) and (live is None or then is None or live.document == then.document)
+        if live is None or then is None:
+            return live is then
+        return live.template_hash == then.template_hash and live.document == then.document
 
     def apply(expect: str) -> Handle:
         with Unrepeated(planned.secrets):

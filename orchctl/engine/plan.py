@@ -13,7 +13,7 @@ from orchctl.core.backend import Live, Secrets
 from orchctl.core.capability import refuse
 from orchctl.core.diff import diff
 from orchctl.core.document import spec_hash, template_hash
-from orchctl.core.plan import Change, Issue, Plan
+from orchctl.core.plan import Change, Issue, Op, Plan
 from orchctl.core.revision import Recorded, RevisionStatus
 from orchctl.core.service import Service
 from orchctl.engine import callers
@@ -121,8 +121,9 @@ def plan_against(
     pinned = replace(resolved, image_digest=_digest(session, resolved, records))
     replicas = wanted_replicas(pinned, live)
     sized = pinned.sized(replicas)
-    changes = diff(live.document if live else {}, backend.project(sized.on_backend()), restarts=backend.restarts)
     hashed = template_hash(pinned, backend.name)
+    changes = diff(live.document if live else {}, backend.project(sized.on_backend()), restarts=backend.restarts)
+    changes += _hidden(live, changes, hashed)
     starts = live is None or live.template_hash != hashed or live.replicas < replicas
     calls = callers.look(session, sized, live, records, starts=starts)
     beside = (*calls.changes, *registration_changes(written, records))
@@ -142,6 +143,14 @@ def plan_against(
     )
     stands = live is not None and not changes
     return Planned(plan=plan, live=live, records=records, stands=stands, calls=calls, secrets=values)
+
+
+def _hidden(live: Live | None, changes: Sequence[Change], hashed: str) -> tuple[Change, ...]:
+    """What the document cannot show and the template is made of all the same: without a change nothing would be sent, and
+    the new template would be waited for in vain."""
+    if live is None or live.template_hash == hashed or any(c.restarts for c in changes):
+        return ()
+    return (Change(path="template", op=Op.UPDATE, before=live.template_hash, after=hashed, restarts=True),)
 
 
 def wanted_replicas(service: Service, live: Live | None) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 from orchctl.core import registry
 from orchctl.core.backend import Backend
 from orchctl.core.codec import canonical_json, to_plain
+from orchctl.core.diff import diff
 from orchctl.core.document import spec_hash, template_hash
 from orchctl.core.plan import Issue, Policy
 from orchctl.core.service import Service
@@ -199,6 +201,25 @@ def test_a_change_that_is_rendered_shows_in_the_plan(tmp_path: Path, leaf: str, 
     before, after = (service_with(tmp_path, leaf, around, value) for value in (one, other))
     assert rendered(backend, before) != rendered(backend, after)
     assert backend.project(sized(before)) != backend.project(sized(after))
+
+
+@pytest.mark.parametrize("backend", list(BACKENDS.values()), ids=list(BACKENDS))
+def test_the_order_of_ports_is_part_of_the_plan(tmp_path: Path, backend: Backend) -> None:
+    service = service_with(tmp_path, "replicas", {}, 2)
+    turned = replace(service, ports=service.ports[::-1])
+    assert template_hash(service, backend.name) != template_hash(turned, backend.name)
+    changes = diff(backend.project(service), backend.project(turned), restarts=backend.restarts)
+    assert [(c.path, c.before, c.after, c.restarts) for c in changes] == [
+        ("ports", ["http", "admin"], ["admin", "http"], True)
+    ]
+
+
+@pytest.mark.parametrize("backend", list(BACKENDS.values()), ids=list(BACKENDS))
+def test_a_deadline_of_checks_without_a_check_is_no_template(tmp_path: Path, backend: Backend) -> None:
+    before, after = (service_with(tmp_path, "health.start.deadline", {}, value) for value in ("30s", "40s"))
+    assert before != after
+    assert template_hash(before, backend.name) == template_hash(after, backend.name)
+    assert backend.project(sized(before)) == backend.project(sized(after))
 
 
 def service_with(directory: Path, leaf: str, around: dict[str, Any], value: Any) -> Service:

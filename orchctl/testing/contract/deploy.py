@@ -10,7 +10,7 @@ from orchctl.core.capability import Feature, Support
 from orchctl.core.codec import from_plain, to_plain
 from orchctl.core.plan import Op, Plan, Policy
 from orchctl.core.rollout import OutcomeState
-from orchctl.core.service import Amount, Expose, File, Service, Strategy
+from orchctl.core.service import Amount, Expose, File, Health, Service, Strategy
 from orchctl.engine.deploy import DeployOptions
 from orchctl.errors import ForeignObject, StalePlan, UnsupportedFeature
 from orchctl.testing.driver import Driver
@@ -110,6 +110,27 @@ class DeployContract:
         driver.deploy(service)
         assert "extra" not in {e.port_name for e in driver.discover("web")}
         assert driver.plan(service).plan.is_empty
+
+    def test_ports_in_another_order_are_another_template(self, world: World, driver: Driver) -> None:
+        """The first one is ``PORT``."""
+        service = world.service()
+        service = replace(service, ports=(*service.ports, replace(service.ports[0], name="extra", port=9099)))
+        driver.deploy(service)
+        running = set(world.truth("web").running)
+        turned = replace(service, ports=service.ports[::-1])
+        assert [(c.path, c.restarts) for c in driver.plan(turned).plan.changes] == [("ports", True)]
+        assert driver.deploy(turned).state is OutcomeState.CONVERGED
+        assert not running & set(world.truth("web").running)
+        assert driver.plan(turned).plan.is_empty
+
+    def test_a_deadline_of_checks_without_a_check_changes_nothing(self, world: World, driver: Driver) -> None:
+        service = replace(world.service(), health=Health())
+        driver.deploy(service)
+        running = set(world.truth("web").running)
+        later = replace(service, health=Health(start_deadline_ms=40_000))
+        assert driver.plan(later).plan.is_empty
+        assert driver.deploy(later).exit_code == 0
+        assert set(world.truth("web").running) == running
 
     def test_a_changed_file_rolls_the_instances(self, world: World, driver: Driver) -> None:
         service = world.service()
