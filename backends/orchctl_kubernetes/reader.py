@@ -17,7 +17,7 @@ from orchctl.core.service import SecretRef, Service, VolumeKind
 from orchctl.errors import NotFound, attempt
 from orchctl_kubernetes import endpoints, logs, normalise
 from orchctl_kubernetes.client import Json, Reading
-from orchctl_kubernetes.names import MANAGED_BY, NAME, REVISION, TEMPLATE, is_ours, may_be_made_by
+from orchctl_kubernetes.names import MANAGED_BY, NAME, RESTARTED, REVISION, TEMPLATE, is_ours, may_be_made_by
 from orchctl_kubernetes.options import options_of
 from orchctl_kubernetes.problems import is_node_coming, problem_of_events
 from orchctl_kubernetes.progress import observe
@@ -243,8 +243,15 @@ def with_kind(found: Json, resource: Resource) -> Json:
 
 
 def template_of(deployment: Json) -> str:
-    template = ((deployment.get("spec") or {}).get("template") or {}).get("metadata") or {}
-    return str((template.get("labels") or {}).get(TEMPLATE, ""))
+    return str((_template(deployment).get("labels") or {}).get(TEMPLATE, ""))
+
+
+def restarted_at(deployment: Json) -> str:
+    return str((_template(deployment).get("annotations") or {}).get(RESTARTED, ""))
+
+
+def _template(deployment: Json) -> Json:
+    return ((deployment.get("spec") or {}).get("template") or {}).get("metadata") or {}
 
 
 def _live(namespace: str, name: str, deployment: Json, others: Sequence[Json]) -> Live:
@@ -259,6 +266,7 @@ def _live(namespace: str, name: str, deployment: Json, others: Sequence[Json]) -
         owned=owned,
         document=normalise.document(deployment, others) if owned else {},
         template_hash=template_of(deployment),
+        restarts=restarted_at(deployment),
         revision=int(revision) if owned and revision.isdecimal() else 0,
         replicas=normalise.replicas_of(deployment),
         image=str(next((c.get("image") for c in containers if c.get("name") == name), containers[0].get("image", ""))),

@@ -105,6 +105,7 @@ def _live(namespace: str, name: str, found: Found) -> Live:
         expect=found.expect,
         document=normalise(desired),
         template_hash=desired.template_hash,
+        restarts=str(desired.epoch),
         revision=desired.revision,
         replicas=desired.replicas,
         image=image_of(desired),

@@ -227,6 +227,7 @@ def live_of(namespace: str, name: str, app: Json) -> Live:
         owned=owned,
         document=normalise.document({**app, "instances": count}) if owned else {},
         template_hash=template_of(app),
+        restarts=config_version(app),
         replicas=count,
         image=str(docker.get("image", "")),
     )

@@ -72,6 +72,7 @@ class SwarmReader(Reader):
             owned=owned,
             document=normalise.document(spec, self._networks) if owned else {},
             template_hash=template_of(spec["TaskTemplate"]),
+            restarts=str(spec["TaskTemplate"].get("ForceUpdate") or 0),
             revision=int(revision) if owned and revision.isdecimal() else 0,
             replicas=normalise.replicas_of(spec),
             image=str((spec["TaskTemplate"].get("ContainerSpec") or {}).get("Image", "")),

@@ -10,7 +10,7 @@ Rollback, waiting, history and verdicts are not here: they live once, in the eng
 Rules for adapters (each one a test of ``orchctl.testing.contract``):
 
 * Every call has connect and read time-outs. Only errors of ``orchctl.errors`` come out.
-* Every write is conditional on ``expect`` and idempotent. A write whose answer was lost is
+* Every write is conditional on ``expect``. A write whose answer was lost is
   ``OutcomeUnknown``; it is never sent again by the adapter.
 * A backend that works on the object for somebody else and takes no change meanwhile is ``Locked``; the engine waits.
 * Objects that are not ours (``Live.owned`` False) are never touched.
@@ -49,7 +49,8 @@ class Live:
     """A service's definition as it stands on the backend; no instances.
 
     ``expect`` is the version to make the next write conditional on. ``document`` is the definition
-    in the spec's shape (``core.document``), for the diff. ``owned`` False: an object of that name
+    in the spec's shape (``core.document``), for the diff. ``restarts`` is another text after every ``Writer.restart`` and
+    stays the same otherwise, as long as the template does: the proof that a restart arrived. ``owned`` False: an object of that name
     exists and is not orchctl's. ``revision`` 0 = none stands on it. ``image`` is the reference as sent.
     """
 
@@ -59,6 +60,7 @@ class Live:
     owned: bool = True
     document: Mapping[str, Any] = field(default_factory=dict)
     template_hash: str = ""
+    restarts: str = ""
     revision: int = 0
     replicas: int = 0
     image: str = ""

@@ -20,15 +20,16 @@ from orchctl.core.rollout import EventKind, Failure, Handle, Outcome, OutcomeSta
 from orchctl.core.service import OnFailure, Service
 from orchctl.engine import build_order, callers, estimate, evidence
 from orchctl.engine.history import newest_with
+from orchctl.engine.lease import Lease
 from orchctl.engine.operation import Limits, Operation, Write, operation, quietly, send
 from orchctl.engine.plan import Planned, plan_one
 from orchctl.engine.publish import LISTED, registration_of
 from orchctl.engine.refresh import refreshed
-from orchctl.engine.scale import converge
+from orchctl.engine.scale import converge, failed
 from orchctl.engine.secrets import Unrepeated
 from orchctl.engine.session import Session
-from orchctl.engine.verdict import State
-from orchctl.engine.wait import Waited
+from orchctl.engine.verdict import State, is_ready
+from orchctl.engine.wait import Waited, wait
 from orchctl.errors import (
     Conflict,
     Interrupted,
@@ -66,15 +67,14 @@ def deploy(session: Session, service: Service, options: DeployOptions, *, before
     refuse_older_build(before, options)
     if is_done(before, options):
         _refuse_stale(before, options)
-        unchanged = _outcome(session, before, OutcomeState.UNCHANGED, before.plan.base_revision)
-        return refreshed(session, [before.plan.service], [unchanged], options.limits)[0]
+        return refreshed(session, [before.plan.service], [stands(session, before, options.limits)], options.limits)[0]
     with operation(session, service.namespace, service.name, "deploy", options.limits) as op:
         planned = _plan(session, service, options)
         _refuse_stale(planned, options)
         refuse_older_build(planned, options)
         if planned.is_unchanged:  # the other deployer, for whom we waited, did the same
             _note_source(op, planned, options)
-            return _outcome(session, planned, OutcomeState.UNCHANGED, planned.plan.base_revision)
+            return stands(session, planned, options.limits, lease=op.lease)
         outcome = _roll_out(op, planned, options)
         return op.publisher.after(outcome) if options.limits.wait else outcome
 
@@ -82,6 +82,23 @@ def deploy(session: Session, service: Service, options: DeployOptions, *, before
 def is_done(planned: Planned, options: DeployOptions) -> bool:
     """Nothing is to be sent, and nothing noted."""
     return planned.is_unchanged and not build_order.is_news(planned.records, options.source_seq)
+
+
+def stands(session: Session, planned: Planned, limits: Limits, *, lease: Lease | None = None) -> Outcome:
+    """Nothing is to be sent; that is the whole story only of what is ready. The rest is waited for as after a write, and
+    nothing is undone: nothing was done."""
+    handle, service, number = _handle(planned.plan), planned.plan.service, planned.plan.base_revision
+    unchanged = _outcome(session, planned, OutcomeState.UNCHANGED, number)
+    if is_ready(service, session.reader.poll(handle), replicas=handle.replicas):
+        return unchanged
+    if not limits.wait:
+        return replace(unchanged, state=OutcomeState.IN_PROGRESS)
+    waited = wait(session, handle, service, lease=lease, give_up_at=limits.give_up_at(session.clock))
+    if waited.verdict.state is State.GOOD:
+        return replace(unchanged, duration_ms=session.elapsed_ms())
+    return failed(
+        session, service, number, waited, f"revision {number} is as asked for, but its instances are not ready"
+    )
 
 
 def refuse_older_build(planned: Planned, options: DeployOptions) -> None:
@@ -271,11 +288,11 @@ def _finish_bad(op: Operation, planned: Planned, recorded: Recorded, handle: Han
     number = recorded.revision.number
     failures = _keep_evidence(op, number, waited)
     op.fence()
-    failed = op.records.mark(recorded, RevisionStatus.FAILED, evidence.summary(failures))
+    closed = op.records.mark(recorded, RevisionStatus.FAILED, evidence.summary(failures))
     op.step("failed", f"revision {number} failed: {evidence.summary(failures)}", {"number": number})
     good = newest_with(planned.records, RevisionStatus.DEPLOYED)
     if planned.plan.service.rollout.on_failure is OnFailure.ROLLBACK and good is not None:
-        return _go_back(op, planned, failed, good, failures)
+        return _go_back(op, planned, closed, good, failures)
     quietly(lambda: op.writer.pause(handle), op, "the rollout could not be paused")
     text = f"revision {number} failed and was left as it is"
     if good is None:
@@ -292,14 +309,14 @@ def _keep_evidence(op: Operation, number: int, waited: Waited) -> tuple[Failure,
     return failures
 
 
-def _go_back(op: Operation, planned: Planned, failed: Recorded, good: Recorded, failures: Sequence[Failure]) -> Outcome:
+def _go_back(op: Operation, planned: Planned, closed: Recorded, good: Recorded, failures: Sequence[Failure]) -> Outcome:
     """Deploy the last good revision again, as a new one, with the count that ran before."""
-    bad, target = failed.revision.number, good.revision.number
+    bad, target = closed.revision.number, good.revision.number
     undo = op.session.backend.capabilities()[Feature.ROLLOUT_UNDO]
     how = f" ({undo.reason})" if undo.reason else ""
     op.step("rollback", f"rolling back to revision {target}{how}", {"to": target})
     try:
-        waited, back = _redeploy(op, good, ran=failed.extra.get("ran", ""))
+        waited, back = _redeploy(op, good, ran=closed.extra.get("ran", ""))
     except Interrupted:  # the rollback did not fail: the next run resumes
         raise
     except OrchctlError as error:
@@ -310,7 +327,7 @@ def _go_back(op: Operation, planned: Planned, failed: Recorded, good: Recorded, 
         op.records.mark(back, RevisionStatus.FAILED, evidence.summary(again))
         text = f"revision {bad} failed, and so did the rollback to revision {target}: {evidence.summary(again)}"
         return _failed(op.session, planned, bad, text, [*failures, *again])
-    quietly(lambda: op.records.mark(failed, RevisionStatus.ROLLED_BACK), op, "the failed revision was not marked")
+    quietly(lambda: op.records.mark(closed, RevisionStatus.ROLLED_BACK), op, "the failed revision was not marked")
     return Outcome(
         service=op.name,
         state=OutcomeState.ROLLED_BACK,

@@ -70,7 +70,11 @@ class Records:
 
     def note_source(self, recorded: Recorded, number: int) -> Recorded:
         """Remember that a newer build deployed the same."""
-        return self._change(recorded, {NOTED_SOURCE: str(number)})
+        return self.note(recorded, {NOTED_SOURCE: str(number)})
+
+    def note(self, recorded: Recorded, extra: Mapping[str, str]) -> Recorded:
+        """Remember ``extra`` beside the record; "" forgets."""
+        return self._change(recorded, extra)
 
     def prune(self, keep: int = KEPT_REVISIONS) -> list[Recorded]:
         """Remove the oldest beyond ``keep``, never one that is deployed or pending; returns what is left, newest first.
@@ -90,7 +94,7 @@ class Records:
             self._store.delete(self._key(recorded.revision.number), expect=recorded.version)
 
     def _change(self, recorded: Recorded, change: Mapping[str, str]) -> Recorded:
-        meta = {**_meta_of(recorded), **change}
+        meta = {k: v for k, v in {**_meta_of(recorded), **change}.items() if v}
         key = self._key(recorded.revision.number)
         try:
             entry = self._store.update(key, meta, expect=recorded.version)

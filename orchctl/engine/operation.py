@@ -6,16 +6,19 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from orchctl.core.backend import Live, Writer
 from orchctl.core.rollout import EventKind, Handle
+from orchctl.engine.clock import Clock
 from orchctl.engine.history import Records
 from orchctl.engine.journal import Journal, open_journal
 from orchctl.engine.lease import Lease, LeaseInfo, acquire
 from orchctl.engine.publish import Publisher
 from orchctl.engine.session import Session
 from orchctl.errors import Conflict, Locked, OrchctlError, OutcomeUnknown, StalePlan, Unreachable
+
+T = TypeVar("T")
 
 LOCK_TIMEOUT_MS = 300_000
 _STALE_TRIES = 8
@@ -30,6 +33,10 @@ class Limits:
     timeout_ms: int | None = None
     lock_timeout_ms: int = LOCK_TIMEOUT_MS
     wait: bool = True
+
+    def give_up_at(self, clock: Clock) -> float | None:
+        """The clock's reading at which ``timeout_ms`` from now is over."""
+        return None if self.timeout_ms is None else clock.now() + self.timeout_ms / 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +71,7 @@ class Operation:
 @contextmanager
 def operation(session: Session, namespace: str, name: str, verb: str, limits: Limits) -> Iterator[Operation]:
     """Take the lease (waiting for another holder up to ``lock_timeout_ms``) and open the journal."""
-    give_up_at = None if limits.timeout_ms is None else session.clock.now() + limits.timeout_ms / 1000
+    give_up_at = limits.give_up_at(session.clock)
 
     def waiting(other: LeaseInfo) -> None:
         session.tell(EventKind.WAITING, name, f"waiting for {other}")
@@ -151,12 +158,14 @@ def send(op: Operation, write: Write, expect: str, what: str) -> Handle:
                 ) from stale
         except OutcomeUnknown as unknown:
             live = _read_back(op, unknown)
-            found = write.arrived(live)
-            if found is None and (live.expect if live else "") == expect:
-                continue  # nothing arrived: what we read is still what stands
-            if found is None:
+            if done := write.arrived(live):
+                handle = done
+            elif (live.expect if live else "") == expect or write.unmoved(live):
+                # Not there, and should it still come, then it is refused: the next attempt moves the version.
+                expect = live.expect if live else ""
+                continue
+            else:
                 raise
-            handle = found
         op.step("confirmed", f"{what}: sent", {"ref": handle.ref, "template_hash": handle.template_hash})
         return handle
     raise StalePlan(
@@ -197,9 +206,10 @@ def _read_back(op: Operation, unknown: OutcomeUnknown) -> Live | None:
             clock.sleep(0.5)
 
 
-def quietly(action: Callable[[], object], op: Operation, text: str) -> None:
-    """Tidy up after the result is known: an error is told and does not change the result."""
+def quietly(action: Callable[[], T], op: Operation, text: str) -> T | None:
+    """Tidy up after the result is known: an error is told, None, and does not change the result."""
     try:
-        action()
+        return action()
     except OrchctlError as error:
         op.session.tell(EventKind.PROBLEM, op.name, f"{text}: {error}")
+        return None

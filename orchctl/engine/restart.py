@@ -2,50 +2,83 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from orchctl.core.backend import Live
+from orchctl.core.revision import Recorded
 from orchctl.core.rollout import Handle, Outcome, OutcomeState
-from orchctl.engine.operation import Limits, Write, operation, send
-from orchctl.engine.scale import converge, failed, owned, service_of
+from orchctl.core.service import Service
+from orchctl.engine.operation import Limits, Operation, Write, operation, quietly, send
+from orchctl.engine.scale import converge, failed, handle_of, owned, service_of
 from orchctl.engine.session import Session
 from orchctl.engine.verdict import State
 
+_BEGUN = "restarting"
+"""Key of the record's metadata: when a restart was begun whose end nobody has seen, and ``Live.restarts`` before it."""
+
 
 def restart(session: Session, namespace: str, name: str, limits: Limits) -> Outcome:
-    """Roll all instances under the service's own rollout policy; no revision is made."""
+    """Roll all instances under the service's own rollout policy; no revision is made.
+
+    One that was not watched to its end (``--timeout``, a kill) is waited for instead of begun again, until
+    ``rollout.deadline`` from its beginning is over.
+    """
     with operation(session, namespace, name, "restart", limits) as op:
         live = owned(op.live(), name, namespace)
         records = op.records.newest_first()
         current = records[0] if records else None
-
-        def moved(now: Live | None) -> Handle | None:
-            """A lost answer: somebody under our lease moved the version, and only we write there."""
-            if now is None or now.expect == live.expect or now.template_hash != live.template_hash:
-                return None
-            return Handle(
-                backend=session.backend.name,
-                namespace=namespace,
-                service=name,
-                template_hash=now.template_hash,
-                replicas=now.replicas,
-            )
-
-        def unmoved(now: Live | None) -> bool:
-            return now is not None and now.document == live.document
-
-        def apply(expect: str) -> Handle:
-            return op.writer.restart(namespace, name, expect=expect)
-
-        handle = send(op, Write(send=apply, arrived=moved, unmoved=unmoved), live.expect, "restart")
-        number = current.revision.number if current else 0
+        service, number = service_of(current, namespace, name), current.revision.number if current else 0
+        if begun := _under_way(op, live, current, service):
+            op.step("adopt", f"the restart of {begun} was not watched to its end; waiting for it")
+            handle = handle_of(op, live, live.replicas)
+        else:
+            current = _note(op, current, f"{session.clock.wall()} {live.restarts}")
+            handle = _send(op, live)
         if not limits.wait:
+            _note(op, current, "")
             return Outcome(
                 service=name, state=OutcomeState.IN_PROGRESS, revision=number, duration_ms=session.elapsed_ms()
             )
-        service = service_of(current, namespace, name)
         count = live.replicas if service.scaling is None else handle.replicas
         waited = converge(op, handle, service, count, give_up_at=op.give_up_at)
+        _note(op, current, "")
         if waited.verdict.state is State.GOOD:
             return op.publisher.after(
                 Outcome(service=name, state=OutcomeState.CONVERGED, revision=number, duration_ms=session.elapsed_ms())
             )
-        return op.publisher.after(failed(op, current, waited, "the restarted instances did not become ready"))
+        text = "the restarted instances did not become ready"
+        return op.publisher.after(failed(session, service, number, waited, text))
+
+
+def _send(op: Operation, live: Live) -> Handle:
+    def arrived(now: Live | None) -> Handle | None:
+        there = now is not None and now.template_hash == live.template_hash and now.restarts != live.restarts
+        return handle_of(op, now, now.replicas) if now is not None and there else None
+
+    def unmoved(now: Live | None) -> bool:
+        return now is not None and now.template_hash == live.template_hash and now.restarts == live.restarts
+
+    def apply(expect: str) -> Handle:
+        return op.writer.restart(op.namespace, op.name, expect=expect)
+
+    return send(op, Write(send=apply, arrived=arrived, unmoved=unmoved), live.expect, "restart")
+
+
+def _under_way(op: Operation, live: Live, current: Recorded | None, service: Service) -> str:
+    """When it was begun; "" when none is. Bounded in time, since the wish to restart once more is said in the same words."""
+    at, _, before = (current.extra.get(_BEGUN, "") if current else "").partition(" ")
+    if not at or before == live.restarts:
+        return ""
+    try:
+        age = datetime.fromisoformat(op.session.clock.wall()) - datetime.fromisoformat(at)
+    except ValueError:  # somebody has edited the note
+        return ""
+    return at if age <= timedelta(milliseconds=service.rollout.deadline_ms) else ""
+
+
+def _note(op: Operation, current: Recorded | None, begun: str) -> Recorded | None:
+    """The record as it is then. Only a help for the next run."""
+    if current is None or current.extra.get(_BEGUN, "") == begun:
+        return current
+    noted = quietly(lambda: op.records.note(current, {_BEGUN: begun}), op, "the restart was not noted in the record")
+    return noted or current

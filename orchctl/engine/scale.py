@@ -13,7 +13,7 @@ from orchctl.engine import evidence
 from orchctl.engine.operation import Limits, Operation, Write, operation, quietly, send
 from orchctl.engine.remind import Reminder
 from orchctl.engine.session import Session
-from orchctl.engine.verdict import State
+from orchctl.engine.verdict import State, is_ready
 from orchctl.engine.wait import Waited, wait
 from orchctl.errors import ForeignObject, NotFound, RolloutFailed, UsageError
 
@@ -51,7 +51,8 @@ def scale(session: Session, namespace: str, name: str, target: ScaleTarget, limi
         current = records[0] if records else None
         service = service_of(current, namespace, name)
         wanted = _bounded(target.of(live.replicas), service)
-        if wanted == live.replicas and current is not None and _is_noted(current, wanted):
+        noted = wanted == live.replicas and current is not None and _is_noted(current, wanted)
+        if noted and current is not None and _stands(op, live, service):
             unchanged = Outcome(
                 service=name,
                 state=OutcomeState.UNCHANGED,
@@ -61,15 +62,16 @@ def scale(session: Session, namespace: str, name: str, target: ScaleTarget, limi
             )
             return op.publisher.after(unchanged)
         handle = _send(op, live, wanted)
-        _note(op, current, wanted)
+        if not noted:
+            _note(op, current, wanted)
         if not limits.wait:
             return _done(session, name, OutcomeState.IN_PROGRESS, current, live.replicas, wanted)
         waited = converge(op, handle, service, handle.replicas, give_up_at=op.give_up_at)
         if waited.verdict.state is State.GOOD:
             return op.publisher.after(_done(session, name, OutcomeState.CONVERGED, current, live.replicas, wanted))
-        return op.publisher.after(
-            failed(op, current, waited, f"scaled to {wanted}, but not all instances became ready")
-        )
+        number = current.revision.number if current else 0
+        text = f"scaled to {wanted}, but not all instances became ready"
+        return op.publisher.after(failed(session, service, number, waited, text))
 
 
 def owned(live: Live | None, name: str, namespace: str) -> Live:
@@ -88,28 +90,34 @@ def service_of(current: Recorded | None, namespace: str, name: str) -> Service:
     return current.revision.service if current else Service(name=name, namespace=namespace)
 
 
-def failed(op: Operation, current: Recorded | None, waited: Waited, text: str) -> Outcome:
+def failed(session: Session, service: Service, number: int, waited: Waited, text: str) -> Outcome:
     """An operation that made no revision and did not converge: evidence kept, nothing undone."""
-    number = current.revision.number if current else 0
-    failures = evidence.collect(op.session, op.namespace, op.name, waited.verdict.culprits)
-    evidence.keep(op.session, op.namespace, op.name, revision=number, progress=waited.progress, failures=failures)
+    namespace, name = service.namespace, service.name
+    failures = evidence.collect(session, namespace, name, waited.verdict.culprits)
+    evidence.keep(session, namespace, name, revision=number, progress=waited.progress, failures=failures)
     for failure in failures:
-        op.session.tell(EventKind.PROBLEM, op.name, f"{failure.kind.value}: {failure.message}")
+        session.tell(EventKind.PROBLEM, name, f"{failure.kind.value}: {failure.message}")
     return Outcome(
-        service=op.name,
+        service=name,
         state=OutcomeState.FAILED,
         revision=number,
         exit_code=RolloutFailed.exit_code,
         error_code=RolloutFailed.code,
-        duration_ms=op.session.elapsed_ms(),
+        duration_ms=session.elapsed_ms(),
         message=f"{text}: {evidence.summary(failures)}",
-        hint=f"see the cause with: orchctl why {op.name}",
+        hint=f"see the cause with: orchctl why {name}",
         failures=failures,
     )
 
 
 def _is_noted(current: Recorded, wanted: int) -> bool:
     return wanted in (current.replicas_override, current.revision.replicas)
+
+
+def _stands(op: Operation, live: Live, service: Service) -> bool:
+    """The count that is wanted already is ready, too; the same command after a time-out waits on."""
+    handle = handle_of(op, live, live.replicas)
+    return is_ready(service, op.session.reader.poll(handle), replicas=handle.replicas)
 
 
 def _bounded(wanted: int, service: Service) -> int:
@@ -123,14 +131,19 @@ def _bounded(wanted: int, service: Service) -> int:
     return wanted
 
 
-def _send(op: Operation, live: Live, wanted: int) -> Handle:
-    target = Handle(
+def handle_of(op: Operation, live: Live, replicas: int) -> Handle:
+    """What waits for ``replicas`` instances of the definition that stands there."""
+    return Handle(
         backend=op.session.backend.name,
         namespace=op.namespace,
         service=op.name,
         template_hash=live.template_hash,
-        replicas=wanted,
+        replicas=replicas,
     )
+
+
+def _send(op: Operation, live: Live, wanted: int) -> Handle:
+    target = handle_of(op, live, wanted)
     if live.replicas == wanted:
         return target
 

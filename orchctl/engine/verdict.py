@@ -144,6 +144,13 @@ class Judge:
         return [Culprit(_late(i.problem, text), i) for i in late]
 
 
+def is_ready(service: Service, progress: Progress, *, replicas: int) -> bool:
+    """All that is wanted is ready and alone at this moment, whatever ``rollout.min_ready`` says: for a definition that was
+    not changed just now."""
+    at_once = replace(service, rollout=replace(service.rollout, min_ready_ms=0))
+    return Judge(at_once, replicas=replicas).look(progress, 0.0).state is State.GOOD
+
+
 def _late(found: Problem | None, text: str) -> Problem:
     """With what the backend says of the check, where it says something."""
     if found is None:

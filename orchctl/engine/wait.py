@@ -24,6 +24,8 @@ _FIRST_LOOKS_S = 0.1
 _LATER_LOOKS_S = 0.4
 _EAGER_FOR_S = 3.0
 _LONGEST_BACKOFF_S = 5.0
+_BLIND_S = 30.0
+"""How long beyond the deadline a look is tried for: a failed read decides nothing."""
 _SHORTEST_LOOK_S, _LONGEST_LOOK_S = 1.0, 30.0
 
 
@@ -61,35 +63,35 @@ def wait(
     handle: Handle,
     service: Service,
     *,
-    lease: Lease,
+    lease: Lease | None,
     give_up_at: float | None,
     saw: Callable[[Service, Progress], None] = _nothing,
 ) -> Waited:
-    """Poll until the rollout of ``handle`` is decided. ``saw`` gets every look.
+    """Poll until the rollout of ``handle`` is decided. ``saw`` gets every look; ``lease`` None where nothing was written.
 
     ``give_up_at`` is the clock's reading at which ``--timeout`` is over: WaitTimeout, with the rollout left
     running. Conflict when somebody else changes the service meanwhile. Interrupted passes through.
     """
     clock, judge, watcher = session.clock, Judge(service, replicas=handle.replicas), _Watcher(session, handle.service)
     pace, fails_at = Pace(clock), clock.now() + service.rollout.deadline_ms / 1000
-    progress: Progress | None = None
     while True:
         _keep(session, lease, until=(fails_at, give_up_at))
         if looked := _look(session, handle, until=(fails_at, give_up_at)):
-            progress = looked
-            _refuse_foreign_change(handle, progress)
-            verdict = judge.look(progress, clock.now())
-            watcher.saw(progress, verdict)
-            saw(service, progress)
+            _refuse_foreign_change(handle, looked)
+            verdict = judge.look(looked, clock.now())
+            watcher.saw(looked, verdict)
+            saw(service, looked)
             if verdict.state is not State.GOING:
-                return Waited(verdict, progress)
+                return Waited(verdict, looked)
         now = clock.now()
-        if now >= fails_at and progress is not None:
-            return Waited(judge.at_deadline(progress, now), progress)
-        if (give_up_at is not None and now >= give_up_at) or now >= fails_at:
+        if now >= fails_at and looked:  # an old look says nothing of the present
+            return Waited(judge.at_deadline(looked, now), looked)
+        if give_up_at is not None and now >= give_up_at:
             raise _timed_out(handle, watcher.waiting_for)
+        if now >= fails_at + _BLIND_S:
+            raise _timed_out(handle, "the backend cannot be read", clock="rollout.deadline")
         nap = pace.after_look() if looked else pace.after_failure()
-        clock.sleep(min(nap, *(t - now for t in (fails_at, give_up_at) if t is not None and t > now)))
+        clock.sleep(min((nap, *(t - now for t in (fails_at, give_up_at) if t is not None and t > now))))
 
 
 def wait_until_gone(session: Session, handle: Handle, *, lease: Lease, give_up_at: float | None) -> None:
@@ -118,8 +120,10 @@ def _look(session: Session, handle: Handle, *, until: Sequence[float | None]) ->
         return None
 
 
-def _keep(session: Session, lease: Lease, *, until: Sequence[float | None]) -> None:
+def _keep(session: Session, lease: Lease | None, *, until: Sequence[float | None]) -> None:
     """Renew when due; a store that hangs must not hold the command beyond its deadline, either."""
+    if lease is None:
+        return
     with _patience(session, until):
         lease.keep()
 
@@ -145,8 +149,8 @@ def _refuse_foreign_change(handle: Handle, progress: Progress) -> None:
         )
 
 
-def _timed_out(handle: Handle, waiting_for: str) -> WaitTimeout:
-    text = f"service {handle.service!r} is still in progress after --timeout"
+def _timed_out(handle: Handle, waiting_for: str, *, clock: str = "--timeout") -> WaitTimeout:
+    text = f"service {handle.service!r} is still in progress after {clock}"
     return WaitTimeout(
         f"{text}: {waiting_for}" if waiting_for else text,
         hint="it goes on without us; run the same command again to resume waiting",

@@ -16,6 +16,7 @@ from orchctl.engine.deploy import DeployOptions, deploy, is_done, refuse_older_b
 from orchctl.engine.plan import Planned, one_namespace, plan_services
 from orchctl.engine.refresh import refreshed
 from orchctl.engine.session import Session
+from orchctl.engine.verdict import is_ready
 from orchctl.errors import OrchctlError, PartialFailure, UsageError
 
 Work = Callable[[Session, Service], Outcome]
@@ -59,7 +60,7 @@ def deploy_services(session: Session, services: Sequence[Service], options: Depl
     planned = {p.plan.service.name: p for p in plan_services(session, services, strict=options.strict)}
     for one in planned.values():
         refuse_older_build(one, options)
-    known = {n: _unchanged(session, p) for n, p in planned.items() if is_done(p, options)}
+    known = {n: _unchanged(session, p) for n, p in _ready(session, planned, options).items()}
 
     def work(own: Session, service: Service) -> Outcome:
         return deploy(own, service, options, before=planned[service.name])
@@ -150,6 +151,14 @@ def _worker_sessions(session: Session) -> Iterator[Callable[[], Session]]:
 
     with stack:
         yield own
+
+
+def _ready(session: Session, planned: Mapping[str, Planned], options: DeployOptions) -> dict[str, Planned]:
+    """Those with which nothing is to be done, by one look for all: nothing to send, and every instance ready."""
+    done = {n: p for n, p in planned.items() if is_done(p, options)}
+    looks = session.reader.progress(one_namespace([p.plan.service for p in done.values()]), [*done]) if done else {}
+    services = {n: p.plan.service for n, p in done.items() if n in looks}
+    return {n: done[n] for n, s in services.items() if is_ready(s, looks[n], replicas=s.replicas or 0)}
 
 
 def _unchanged(session: Session, planned: Planned) -> Outcome:

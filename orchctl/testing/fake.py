@@ -315,6 +315,7 @@ def _live(namespace: str, name: str, definition: Definition) -> Live:
         owned=definition.owned,
         document=document_of(service),
         template_hash=definition.template,
+        restarts=str(definition.epoch),
         revision=definition.revision,
         replicas=definition.replicas,
         image=image_reference(service) or "",

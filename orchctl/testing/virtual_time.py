@@ -5,11 +5,16 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 T = TypeVar("T")
 
-_EPOCH = "2030-01-01T00:00:{:02d}Z"
+_EPOCH = datetime(2029, 12, 31, 23, 44, tzinfo=UTC)
+
+
+def _wall(seconds: float) -> str:
+    return f"{_EPOCH + timedelta(seconds=int(seconds)):%Y-%m-%dT%H:%M:%SZ}"
 
 
 class VirtualClock:
@@ -25,7 +30,7 @@ class VirtualClock:
         self.time += max(0.0, seconds)
 
     def wall(self) -> str:
-        return _EPOCH.format(int(self.time) % 60)
+        return _wall(self.time)
 
 
 class TurnTaking:
@@ -113,4 +118,4 @@ class _SharedClock:
         self._turns.sleep(seconds)
 
     def wall(self) -> str:
-        return _EPOCH.format(int(self._turns.time) % 60)
+        return _wall(self._turns.time)

@@ -135,6 +135,34 @@ class FailureContract:
         assert (outcome.state, outcome.revision) == (OutcomeState.CONVERGED, 2)
         assert [r.revision.number for r in driver.history("web")] == [2, 1]
 
+    def test_the_same_scale_after_a_timeout_waits(self, world: World, driver: Driver) -> None:
+        driver.deploy(world.service())
+        with pytest.raises(WaitTimeout):
+            driver.within(50).scale("web", "4")
+        assert driver.scale("web", "4").exit_code == 0
+        assert (driver.status("web").ready, len(world.truth("web").running)) == (4, 4)
+
+    def test_the_same_restart_after_a_timeout_waits_for_the_first(self, world: World, driver: Driver) -> None:
+        driver.deploy(world.service())
+        before = set(world.truth("web").running)
+        with pytest.raises(WaitTimeout):
+            driver.within(500).restart("web")
+        begun = set(world.truth("web").running) - before
+        assert driver.restart("web").state is OutcomeState.CONVERGED
+        after = set(world.truth("web").running)
+        assert begun <= after
+        assert not before & after
+        assert driver.restart("web").state is OutcomeState.CONVERGED
+        assert not after & set(world.truth("web").running)
+
+    def test_unchanged_is_said_only_of_what_is_ready(self, world: World, driver: Driver) -> None:
+        """What was lost meanwhile is waited for; nothing is written for it."""
+        driver.deploy(world.service())
+        writes = world.writes()
+        world.kill_instance("web")
+        assert driver.deploy(world.service()).state is OutcomeState.UNCHANGED
+        assert (driver.status("web").ready, world.writes()) == (2, writes)
+
     def test_another_spec_supersedes_an_interrupted_rollout(self, world: World, driver: Driver) -> None:
         service = world.service(greeting="two")
         driver.deploy(world.service(greeting="one"))

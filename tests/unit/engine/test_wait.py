@@ -1,15 +1,17 @@
 """How long one look may take, and what instances are called."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from orchctl.core.rollout import Instance
+from orchctl.core.revision import RevisionStatus
+from orchctl.core.rollout import Handle, Instance, OutcomeState, Progress
 from orchctl.engine.lease import Lease
 from orchctl.engine.wait import place_of
-from orchctl.errors import WaitTimeout
+from orchctl.errors import Unreachable, WaitTimeout
 from orchctl.testing.driver import Driver
-from orchctl.testing.fake import FakeConnection
+from orchctl.testing.fake import FakeConnection, FakeReader
 from orchctl.testing.world import Behaviour
 from tests.worlds.fake import FakeWorld
 
@@ -45,6 +47,44 @@ def test_a_renewal_may_not_outlast_the_deadline_either(
         driver.within(3_000).deploy(world.service(Behaviour.NEVER_READY))
     assert allowed[0] <= 3.0
     assert min(allowed) == 1.0
+
+
+def test_only_a_fresh_look_decides_at_the_deadline(
+    world: FakeWorld, driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new version became healthy while nothing could be read: that is no failed revision."""
+    driver.deploy(world.service(greeting="one"))
+    looks: list[Handle] = []
+    real = FakeReader.poll
+
+    def failing(self: FakeReader, handle: Handle) -> Progress:
+        looks.append(handle)
+        if len(looks) > 3:
+            raise Unreachable("reads fail")
+        return real(self, handle)
+
+    monkeypatch.setattr(FakeReader, "poll", failing)
+    with pytest.raises(WaitTimeout, match=r"rollout\.deadline.*cannot be read"):
+        driver.deploy(world.service(greeting="two"))
+    assert driver.history("web")[0].status is RevisionStatus.PENDING
+    monkeypatch.setattr(FakeReader, "poll", real)
+    assert driver.deploy(world.service(greeting="two")).state is OutcomeState.CONVERGED
+
+
+def test_a_look_soon_after_the_deadline_decides(
+    world: FakeWorld, driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, back_at = FakeReader.poll, world.clock.now() + 605
+
+    def failing(self: FakeReader, handle: Handle) -> Progress:
+        if world.clock.now() < back_at:
+            raise Unreachable("reads fail")
+        return real(self, handle)
+
+    monkeypatch.setattr(FakeReader, "poll", failing)
+    service = world.service()
+    soaking = replace(service, rollout=replace(service.rollout, min_ready_ms=0))
+    assert driver.deploy(soaking).state is OutcomeState.CONVERGED
 
 
 @pytest.mark.parametrize(("slot", "called"), [("2", "web.2"), ("web-5d8f-x7k2q", "web-5d8f-x7k2q"), ("", "an-id")])
