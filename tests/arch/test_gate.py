@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from tests.gate import notes, report
 from tests.gate.notes import Failure, Tally
-from tests.gate.run import MOST_FLAKY, Result, run
+from tests.gate.run import MOST_FLAKY, Result, Runner
 from tests.gate.steps import STEPS, Step
+from tests.servers.waiting import until
 
 ONCE = """
 import pathlib, pytest
@@ -33,12 +36,20 @@ def step(folder: Path, body: str, *, is_world: bool = True) -> Step:
     return Step(name="sample", says="", marker="world_sample", workers=0, is_world=is_world, paths=(str(folder),))
 
 
+def run(step: Step, folder: Path, *, is_required: bool) -> Result:
+    runner = Runner(folder)
+    result = runner.run(step, is_required=is_required)
+    if step.is_world:
+        runner.second_chance(result)
+    return result
+
+
 def test_what_passes_alone_is_flaky_and_the_gate_stays_green(tmp_path: Path) -> None:
     result = run(step(tmp_path, "def test_a(): once('a')\ndef test_b(): pass\n"), tmp_path, is_required=True)
     assert [f.reason for f in result.flaky] == ["AssertionError: not the first time: a"]
     assert (result.tally.passed, result.tally.failures, result.is_red) == (2, [], False)
     assert report.is_green([result])
-    said = "\n".join(report.lines([result]))
+    said = "\n".join(report.lines([result], 1.0))
     assert "flaky (1)" in said
     assert "test_sample.py::test_a  AssertionError: not the first time: a" in said
     report.keep_flaky([result], tmp_path)
@@ -131,11 +142,75 @@ def test_the_end_of_the_report_fits_a_screen() -> None:
     failures = [Failure(f"tests/some_file.py::test_{n}", "x" * 500) for n in range(100)]
     flaky = [Failure(f"tests/other.py::test_{n}", "y" * 500) for n in range(100)]
     results = [Result(s.name, tally=Tally(passed=1, failures=failures), flaky=flaky) for s in STEPS]
-    said = list(report.lines(results))
+    said = list(report.lines(results, 1.0))
     start = next(n for n, line in enumerate(said) if line.startswith("failed ("))
     assert len(said) - start <= 35
     assert max(map(len, said)) <= 200
     assert said[-1] == "7 passed, 700 failed, 0 skipped"
+
+
+def world(folder: Path, name: str, minutes: int, body: str) -> Step:
+    folder.mkdir()
+    one = step(folder, body)
+    return Step(**{field: getattr(one, field) for field in Step.__slots__} | {"name": name, "minutes": minutes})
+
+
+MEET = """
+import socket
+def test_a():
+    with socket.create_connection(("127.0.0.1", {port}), timeout=60) as other:
+        other.sendall(b"{name}")
+        assert other.recv(1) == b"!", "nobody else came"
+"""
+
+
+def test_worlds_run_at_the_same_time_and_each_line_says_whose_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each of the two is answered only when both are there; the third waits for a lane."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(60)
+        port = server.getsockname()[1]
+        steps = [
+            world(tmp_path / "quick", "quick", 1, "def test_a(): pass\n"),
+            world(tmp_path / "one", "one", 2, MEET.format(port=port, name="1")),
+            world(tmp_path / "two", "two", 3, MEET.format(port=port, name="2")),
+        ]
+        runner = Runner(tmp_path)
+        results: list[Result] = []
+        gate = threading.Thread(target=lambda: results.extend(runner.together(steps, ["one"], 2)))
+        gate.start()
+        both = [server.accept()[0] for _ in range(2)]
+        assert sorted(one.recv(1) for one in both) == [b"1", b"2"]
+        for one in both:
+            one.sendall(b"!")
+            one.close()
+        gate.join(60)
+    assert [(r.step, r.tally.passed, r.is_red) for r in results] == [
+        ("quick", 1, False),
+        ("one", 1, False),
+        ("two", 1, False),
+    ]
+    said = capsys.readouterr().out
+    assert re.findall("^=== (one|two|quick): $", said, re.M)[2] == "quick", "the longest first"
+    assert len(re.findall(r"^(?:one|two|quick) *\| 1 passed", said, re.M)) == 3
+
+
+def test_an_interrupted_gate_leaves_nothing_running(tmp_path: Path) -> None:
+    """All lanes hear of it, and the one that waits never starts."""
+    body = "import signal\ndef test_a():\n    with open({mark!r}, 'w'): pass\n    signal.pause()\n"
+    runner = Runner(tmp_path)
+    marks = [tmp_path / name for name in ("a.ran", "b.ran", "c.ran")]
+    steps = [world(tmp_path / m.stem, m.stem, 1, body.format(mark=str(m))) for m in marks]
+    results: list[Result] = []
+    gate = threading.Thread(target=lambda: results.extend(runner.together(steps, [], 2)))
+    gate.start()
+    until("both run", lambda: marks[0].exists() and marks[1].exists())
+    runner.end()
+    gate.join(60)
+    assert not gate.is_alive()
+    assert [r.is_red for r in results] == [True, True, True]
+    assert not marks[2].exists()
 
 
 def test_every_world_of_the_tests_is_a_step() -> None:

@@ -17,16 +17,15 @@ def is_green(results: Sequence[Result]) -> bool:
     return not any(one.is_red for one in results) and sum(len(one.flaky) for one in results) <= MOST_FLAKY
 
 
-def lines(results: Sequence[Result]) -> Iterator[str]:
-    """Reasons of skipped tests first, then what failed, what was flaky, and the worlds with their times."""
+def lines(results: Sequence[Result], seconds: float) -> Iterator[str]:
+    """``seconds`` that all took together. Reasons of skipped tests first, then what failed, what was flaky, and the worlds with their times."""
     yield from _skipped(results)
     yield from _failed(results)
     yield from _flaky(results)
     yield ""
     for one in results:
         yield f"  {one.step:<12}{'RED' if one.is_red else 'ok':<5}{_counts(one):<52}{_duration(one.seconds):>8}"
-    total = sum(one.seconds for one in results)
-    yield f"the gate is {'green' if is_green(results) else 'RED'} after {_duration(total)}"
+    yield f"the gate is {'green' if is_green(results) else 'RED'} after {_duration(seconds)}"
     passed, failed = sum(r.tally.passed for r in results), sum(len(r.tally.failures) + len(r.trouble) for r in results)
     yield f"{passed} passed, {failed} failed, {sum(r.tally.skipped.total() for r in results)} skipped"
 

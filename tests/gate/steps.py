@@ -7,18 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-Command = Sequence[str]
+from tests.gate.processes import Command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """``commands`` come first: checks of their own, or what has to be there before the first test asks for it. ``marker``
-    then chooses the tests ("" = none). ``is_world``: they run on servers, so what fails has a second chance."""
+    then chooses the tests ("" = none). ``is_world``: they run on servers, so what fails has a second chance, and other worlds run
+    at the same time. ``minutes``: about, on two idle cores."""
 
     name: str
     says: str
     commands: Sequence[Command] = ()
     marker: str = ""
+    minutes: int = 1
     workers: int = 2
     is_world: bool = False
     paths: Sequence[str] = ("tests",)
@@ -40,7 +42,7 @@ def _module(name: str, *words: str) -> Command:
     return (sys.executable, "-m", name, *words)
 
 
-_WORLDS = ("local", "marathon", "consul", "swarm", "kubernetes")
+_WORLDS = {"local": 4, "marathon": 4, "consul": 2, "swarm": 6, "kubernetes": 8}
 _BUILT = {
     "marathon": ("tests.servers.consul.build",),
     "consul": ("tests.servers.consul.build",),
@@ -78,7 +80,8 @@ STEPS: tuple[Step, ...] = (
             commands=[_module(built) for built in _BUILT.get(world, ())],
             marker=f"world_{world}",
             is_world=True,
+            minutes=minutes,
         )
-        for world in _WORLDS
+        for world, minutes in _WORLDS.items()
     ),
 )
