@@ -59,7 +59,7 @@ def from_answer(code: int, status: Mapping[str, Any], *, where: str, write: bool
         return _conflict(status, message, where)
     if code in (400, 405, 406, 413, 415, 422):
         return UsageError(f"{where} refused the request: {message}")
-    if write and code in (500, 502, 504) and "webhook" not in message:
+    if write and code >= 500 and "webhook" not in message:
         return OutcomeUnknown(f"{text} (the request may have been carried out)", hint="run the command again")
     return Unreachable(text, hint="the API server is there and not well; run the command again")
 

@@ -139,7 +139,7 @@ class MarathonWriter(Writer):
     def pause(self, handle: Handle) -> None:
         """Cancel our deployment and leave everything as it is. Reverting it would start every instance anew."""
         live = self._reader.app(handle.namespace, handle.service)
-        if live is None:
+        if live is None or template_of(live) != handle.template_hash:
             return
         ids = [str(d.get("id")) for d in live.get("deployments") or ()]
         for identity in self._ours_of(live, ids):

@@ -132,7 +132,7 @@ class Reading:
         except requests.exceptions.RequestException as error:
             raise from_transport(error, where=self.where, write=method != "GET") from error
         if response.status_code >= 400:
-            raise from_answer(response.status_code, _message(response), where=self.where)
+            raise from_answer(response.status_code, _message(response), where=self.where, write=method != "GET")
         return response
 
     def _negotiate(self) -> str:
@@ -144,7 +144,7 @@ class Reading:
         except requests.exceptions.RequestException as error:
             raise from_transport(error, where=self.where, write=False) from error
         if response.status_code >= 400:
-            raise from_answer(response.status_code, _message(response), where=self.where)
+            raise from_answer(response.status_code, _message(response), where=self.where, write=False)
         try:
             offered = response.json()
             newest, oldest = _number(offered["ApiVersion"]), _number(offered.get("MinAPIVersion", "1.12"))

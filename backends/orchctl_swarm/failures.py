@@ -28,8 +28,9 @@ _TOO_LARGE = ("too large", "larger than max")
 _NO_LEADER = ("does not have a leader", "context deadline exceeded", "no leader", "lost quorum", "raft")
 
 
-def from_answer(status: int, message: str, *, where: str) -> OrchctlError:
-    """The error that an answer of 400 and more means. A stale write is a 500 with a text, not a 409."""
+def from_answer(status: int, message: str, *, where: str, write: bool) -> OrchctlError:
+    """The error that an answer of 400 and more means. A stale write is a 500 with a text, not a 409. Any other 5xx, of the
+    engine or of a proxy before it, may come after the write was carried out."""
     text = f"{where}: {message}"
     if OUT_OF_SEQUENCE in message:
         return StalePlan("the object was changed by somebody else since it was read", hint="run the command again")
@@ -50,6 +51,8 @@ def from_answer(status: int, message: str, *, where: str) -> OrchctlError:
         return AlreadyExists(text)
     if status == 400 and "HTTP request to an HTTPS server" in message:
         return Unreachable(text, hint="this address speaks TLS: set tls in the context")
+    if write and status >= 500 and not any(t in message for t in _NO_LEADER[:1]):
+        return OutcomeUnknown(f"{text} (the request may have been carried out)", hint="run the command again")
     if status in (502, 503, 504) or (status == 500 and any(t in message for t in _NO_LEADER)):
         return Unreachable(text, hint="the managers may have lost their majority: docker node ls on another manager")
     if status >= 500:

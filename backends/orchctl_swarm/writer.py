@@ -92,6 +92,8 @@ class SwarmWriter(Writer):
             if service is None or (service.get("UpdateStatus") or {}).get("State") != "updating":
                 return
             spec = service["Spec"]
+            if template_of(spec["TaskTemplate"]) != handle.template_hash:
+                return  # somebody's newer rollout
             if PAUSED in (spec.get("Labels") or {}):
                 return
             held = {**spec["UpdateConfig"], "Parallelism": 1, "Delay": _FOR_EVER_NS, "Order": "start-first"}

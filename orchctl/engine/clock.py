@@ -9,11 +9,13 @@ import signal
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from orchctl.errors import Interrupted
+from orchctl.errors import AuthRefused, Interrupted, Unreachable
+
+T = TypeVar("T")
 
 _LONGEST_MS = 2**31 - 1  # what poll(2) takes: 24 days
 
@@ -29,6 +31,19 @@ class Clock(Protocol):
 
     def wall(self) -> str:
         """ISO 8601 UTC, whole seconds."""
+
+
+def patiently(action: Callable[[], T], clock: Clock, seconds: float) -> T:
+    """``action``, again for ``seconds`` while the backend cannot be reached or refuses us: one lost packet, or one token that
+    is being renewed, ends nothing. For what may be done twice."""
+    until = clock.now() + seconds
+    while True:
+        try:
+            return action()
+        except (Unreachable, AuthRefused):
+            if clock.now() >= until:
+                raise
+        clock.sleep(0.5)
 
 
 class SystemClock:

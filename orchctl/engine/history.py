@@ -17,18 +17,23 @@ from orchctl.core.codec import canonical_json, from_plain, to_plain
 from orchctl.core.revision import NOTED_SOURCE, Recorded, Revision, RevisionStatus
 from orchctl.core.service import Service
 from orchctl.core.store import Entry, Store
+from orchctl.engine.clock import Clock, patiently
 from orchctl.engine.lease import LeaseInfo, info_of
-from orchctl.errors import AlreadyExists, Conflict, NotFound, OutcomeUnknown, UsageError
+from orchctl.errors import AlreadyExists, Conflict, NotFound, OutcomeUnknown, StalePlan, UsageError
 
 KEPT_REVISIONS = 10
 _MAX_PLAIN_BYTES = 4 << 20  # what a record may unpack to; a hostile store must not fill our memory
 _NOTE_CHARS = 1000
+_PATIENCE_S = 15.0
+"""How long the store may be away when the end of a rollout is to be recorded."""
 
 
 class Records:
     """One service's revisions."""
 
-    def __init__(self, store: Store, namespace: str, name: str) -> None:
+    def __init__(self, store: Store, namespace: str, name: str, clock: Clock | None = None) -> None:
+        """``clock`` None: nothing is changed, or not again when the store is away."""
+        self._clock = clock
         self._store = store
         self._namespace = namespace
         self._name = name
@@ -96,13 +101,17 @@ class Records:
     def _change(self, recorded: Recorded, change: Mapping[str, str]) -> Recorded:
         meta = {k: v for k, v in {**_meta_of(recorded), **change}.items() if v}
         key = self._key(recorded.revision.number)
-        try:
-            entry = self._store.update(key, meta, expect=recorded.version)
-        except OutcomeUnknown:
-            found = self._store.get(key)
-            if found is None or dict(found.meta) != meta:
-                raise
-            entry = found
+
+        def attempt() -> Entry:
+            try:
+                return self._store.update(key, meta, expect=recorded.version)
+            except (OutcomeUnknown, StalePlan):  # of this attempt, or of one before it
+                found = self._store.get(key)
+                if found is None or dict(found.meta) != meta:
+                    raise
+                return found
+
+        entry = patiently(attempt, self._clock, _PATIENCE_S) if self._clock else attempt()
         return _recorded(replace(entry, body=b""), recorded.revision)
 
     def _key(self, number: int) -> str:

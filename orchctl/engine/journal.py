@@ -16,15 +16,18 @@ from typing import Any
 from orchctl.core.context import Context
 from orchctl.errors import UsageError
 
+INTENT = "intent"
+"""The step that says what is about to be sent."""
 _KEPT_OPERATIONS = 20
 
 
 class Journal:
-    """An open operation's log. ``step`` returns only when the line is on disk."""
+    """An open operation's log. ``step`` returns only when the line is on disk. ``has_intent``: something may have been sent."""
 
     def __init__(self, path: Path) -> None:
         """UsageError when nothing can be written there: then nothing may be sent either."""
         self.path = path
+        self.has_intent = False
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -41,6 +44,7 @@ class Journal:
             os.fsync(self._fd)
         except OSError as error:
             raise _unwritable(self.path, error) from error
+        self.has_intent = self.has_intent or name == INTENT
 
     def close(self) -> None:
         os.close(self._fd)

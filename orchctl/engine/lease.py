@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from orchctl.core.store import Entry, Store
-from orchctl.engine.clock import Clock
+from orchctl.engine.clock import Clock, patiently
 from orchctl.engine.holder import Holder, is_known_dead
 from orchctl.errors import (
     AlreadyExists,
@@ -34,6 +34,8 @@ from orchctl.errors import (
 TTL_MS = 60_000
 RENEW_S = 15.0
 GRACE_S = 10.0
+_RENEWAL_S = 5.0
+"""How long a renewal is tried for before a write; nobody can take the lease meanwhile."""
 _LOOK_S = 0.5
 _QUICK_LOOK_S = 0.05
 _SETTLE_S = 1.0
@@ -89,7 +91,7 @@ class Lease:
         if self._clock.now() - self._renewed < RENEW_S:
             return
         try:
-            self._renew()
+            patiently(self._renew, self._clock, _RENEWAL_S)
         except Unreachable as error:
             raise LeaseLost(
                 f"the lease could not be renewed, so nothing more is written: {error}",
@@ -97,12 +99,12 @@ class Lease:
             ) from error
 
     def keep(self) -> None:
-        """While waiting: renew when due; an unreachable backend is tried again at the next look."""
+        """While waiting: renew when due; a backend that is away, or refuses us, is tried again at the next look."""
         if self._clock.now() - self._renewed < RENEW_S:
             return
         try:
             self._renew()
-        except Unreachable:
+        except (Unreachable, AuthRefused):
             return
 
     def release(self) -> None:
@@ -144,6 +146,8 @@ class Lease:
             seen = self._store.get(self._entry.key)
             if seen is None or seen.meta.get("token") != meta["token"]:
                 self._explain_loss()
+            elif seen.version == self._entry.version:  # it never arrived: others see an entry that stands still
+                raise
             else:
                 self._entry = seen
         self._renewed = self._clock.now()

@@ -10,13 +10,22 @@ from typing import Any, TypeVar
 
 from orchctl.core.backend import Live, Writer
 from orchctl.core.rollout import EventKind, Handle
-from orchctl.engine.clock import Clock
+from orchctl.engine.clock import Clock, patiently
 from orchctl.engine.history import Records
-from orchctl.engine.journal import Journal, open_journal
+from orchctl.engine.journal import INTENT, Journal, open_journal
 from orchctl.engine.lease import Lease, LeaseInfo, acquire
 from orchctl.engine.publish import Publisher
 from orchctl.engine.session import Session
-from orchctl.errors import Conflict, Locked, OrchctlError, OutcomeUnknown, StalePlan, Unreachable
+from orchctl.errors import (
+    AuthRefused,
+    Conflict,
+    Locked,
+    OrchctlError,
+    OutcomeUnknown,
+    StalePlan,
+    Unreachable,
+    UsageError,
+)
 
 T = TypeVar("T")
 
@@ -55,8 +64,14 @@ class Operation:
     lock_timeout_ms: int = LOCK_TIMEOUT_MS
 
     def step(self, name: str, text: str, facts: Mapping[str, Any] | None = None, *, usual_ms: int = 0) -> None:
-        """Journal it, then say it."""
-        self.journal.step(name, self.session.clock.wall(), facts)
+        """Journal it, then say it. Only before the first write may a full disk refuse: afterwards it is told, and what was
+        begun is brought to its end."""
+        try:
+            self.journal.step(name, self.session.clock.wall(), facts)
+        except UsageError as error:
+            if name == INTENT and not self.journal.has_intent:
+                raise
+            self.session.tell(EventKind.PROBLEM, self.name, str(error))
         self.session.tell(EventKind.STEP, self.name, text, usual_ms=usual_ms)
 
     def live(self) -> Live | None:
@@ -107,7 +122,7 @@ def operation(session: Session, namespace: str, name: str, verb: str, limits: Li
                 name=name,
                 lease=lease,
                 writer=session.connection.writer(lease),
-                records=Records(session.store, namespace, name),
+                records=Records(session.store, namespace, name, session.clock),
                 journal=journal,
                 publisher=publisher,
                 give_up_at=give_up_at,
@@ -139,8 +154,9 @@ def send(op: Operation, write: Write, expect: str, what: str) -> Handle:
     Swarm's own updater moves the version during a rollout (moby/swarmkit#1379), so a moved version alone
     is no conflict. Conflict when our own fields changed meanwhile.
     """
+    lost: OutcomeUnknown | None = None
     for attempt in range(_STALE_TRIES):
-        op.step("intent", what, {"expect": expect, "attempt": attempt})
+        op.step(INTENT, what, {"expect": expect, "attempt": attempt})
         try:
             handle = _when_free(op, partial(write.send, expect))
         except StalePlan as stale:
@@ -162,12 +178,15 @@ def send(op: Operation, write: Write, expect: str, what: str) -> Handle:
                 handle = done
             elif (live.expect if live else "") == expect or write.unmoved(live):
                 # Not there, and should it still come, then it is refused: the next attempt moves the version.
-                expect = live.expect if live else ""
+                expect, lost = live.expect if live else "", unknown
+                op.session.clock.sleep(0.05 * (attempt + 1))
                 continue
             else:
                 raise
         op.step("confirmed", f"{what}: sent", {"ref": handle.ref, "template_hash": handle.template_hash})
         return handle
+    if lost is not None:
+        raise lost
     raise StalePlan(
         f"service {op.name!r} keeps changing on the backend; gave up after {_STALE_TRIES} attempts",
         hint="see who else writes to it, then run the same command again",
@@ -195,15 +214,10 @@ def _when_free(op: Operation, action: Callable[[], Handle]) -> Handle:
 
 def _read_back(op: Operation, unknown: OutcomeUnknown) -> Live | None:
     """The definition after a lost answer, however often it takes within half a minute."""
-    clock = op.session.clock
-    until = clock.now() + _READ_BACK_S
-    while True:
-        try:
-            return op.live()
-        except Unreachable as error:
-            if clock.now() >= until:
-                raise unknown from error
-            clock.sleep(0.5)
+    try:
+        return patiently(op.live, op.session.clock, _READ_BACK_S)
+    except (Unreachable, AuthRefused) as error:
+        raise unknown from error
 
 
 def quietly(action: Callable[[], T], op: Operation, text: str) -> T | None:

@@ -199,7 +199,7 @@ class FakeWriter(Writer):
     def pause(self, handle: Handle) -> None:
         def carry_out() -> None:
             definition = self._cluster.definitions.get((handle.namespace, handle.service))
-            if definition is not None:
+            if definition is not None and definition.template == handle.template_hash:
                 definition.paused = True
 
         self._write("pause", carry_out)

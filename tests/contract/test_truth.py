@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,10 +10,20 @@ import pytest
 
 from orchctl.core.revision import RevisionStatus
 from orchctl.core.rollout import FailureKind, OutcomeState
+from orchctl.engine.journal import Journal
 from orchctl.engine.operation import Limits
-from orchctl.errors import OutcomeUnknown, StalePlan, WaitTimeout
+from orchctl.errors import (
+    AuthRefused,
+    OrchctlError,
+    OutcomeUnknown,
+    StalePlan,
+    Unreachable,
+    UsageError,
+    WaitTimeout,
+)
+from orchctl.testing.contract.deploy import greetings
 from orchctl.testing.driver import Driver
-from orchctl.testing.fake import FakeWriter
+from orchctl.testing.fake import FakeStore, FakeWriter
 from orchctl.testing.fake_cluster import Definition
 from orchctl.testing.world import Behaviour
 from tests.worlds.fake import FakeWorld
@@ -54,6 +65,95 @@ def test_without_waiting_what_is_not_ready_is_in_progress(world: FakeWorld, driv
     world.kill_instance("web")
     hasty = replace(driver, limits=Limits(wait=False))
     assert hasty.deploy(world.service()).state is OutcomeState.IN_PROGRESS
+
+
+@pytest.mark.parametrize("step", ["adopt", "record", "confirmed", "recorded", "failed", "rollback"])
+def test_a_disk_that_is_full_after_the_intent_changes_no_outcome(
+    world: FakeWorld, driver: Driver, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    driver.deploy(world.service(greeting="one"))
+    fill_the_disk_at(monkeypatch, step)
+    assert driver.deploy(world.service(Behaviour.CRASH, greeting="bad")).state is OutcomeState.ROLLED_BACK
+    assert greetings(world.truth("web")) == ["one", "one"]
+    assert driver.deploy(world.service(greeting="two")).state is OutcomeState.CONVERGED
+    assert driver.history("web")[0].status is RevisionStatus.DEPLOYED
+    assert step == "adopt" or any("No space left" in e.text for e in driver.events)
+
+
+def test_a_full_disk_refuses_the_first_intent_and_no_later_one(
+    world: FakeWorld, driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver.deploy(world.service(greeting="one"))
+    real, intents = Journal.step, []
+
+    def full(self: Journal, name: str, at: str, facts: Mapping[str, object] | None = None) -> None:
+        intents.extend([name] if name == "intent" else [])
+        if len(intents) > 1:
+            raise UsageError("No space left on device")
+        real(self, name, at, facts)
+
+    monkeypatch.setattr(Journal, "step", full)
+    assert driver.deploy(world.service(Behaviour.CRASH, greeting="bad")).state is OutcomeState.ROLLED_BACK
+    writes = driver.history("web")
+    with pytest.raises(UsageError, match="No space left"):
+        driver.deploy(world.service(greeting="two"))
+    assert driver.history("web")[0].status is RevisionStatus.FAILED
+    assert len(driver.history("web")) == len(writes) + 1
+    assert greetings(world.truth("web")) == ["one", "one"]
+
+
+def fill_the_disk_at(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    real = Journal.step
+
+    def full(self: Journal, name: str, at: str, facts: Mapping[str, object] | None = None) -> None:
+        if name == step:
+            raise UsageError("the journal cannot be written: No space left on device")
+        real(self, name, at, facts)
+
+    monkeypatch.setattr(Journal, "step", full)
+
+
+@pytest.mark.parametrize("error", [Unreachable, AuthRefused, OutcomeUnknown])
+@pytest.mark.parametrize("status", ["deployed", "failed"])
+def test_a_store_that_is_away_when_the_end_is_recorded_ends_nothing(
+    world: FakeWorld,
+    driver: Driver,
+    monkeypatch: pytest.MonkeyPatch,
+    status: str,
+    error: type[OrchctlError],
+) -> None:
+    driver.deploy(world.service(greeting="one"))
+    real, failures = FakeStore.update, []
+
+    def away(self: FakeStore, key: str, meta: Mapping[str, str], *, expect: str) -> object:
+        if meta.get("status") == status and len(failures) < 3:
+            failures.append(key)
+            raise error("away")
+        return real(self, key, meta, expect=expect)
+
+    monkeypatch.setattr(FakeStore, "update", away)
+    behaviour = Behaviour.GOOD if status == "deployed" else Behaviour.CRASH
+    outcome = driver.deploy(world.service(behaviour, greeting="two"))
+    assert outcome.exit_code == (0 if status == "deployed" else 8)
+    assert len(failures) == 3
+
+
+def test_one_refusal_at_a_renewal_does_not_end_the_wait(
+    world: FakeWorld, driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, refused = FakeStore.update, []
+
+    def once(self: FakeStore, key: str, meta: Mapping[str, str], *, expect: str) -> object:
+        if "beat" in meta and not refused:
+            refused.append(key)
+            raise AuthRefused("the token is being renewed")
+        return real(self, key, meta, expect=expect)
+
+    monkeypatch.setattr(FakeStore, "update", once)
+    service = world.service()
+    slow = replace(service, rollout=replace(service.rollout, min_ready_ms=20_000))
+    assert driver.deploy(slow).state is OutcomeState.CONVERGED
+    assert refused
 
 
 def test_a_restart_is_not_what_moved_the_version(

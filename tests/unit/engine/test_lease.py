@@ -134,11 +134,25 @@ def test_renewal_keeps_others_out(world: FakeWorld, take: Callable[..., Lease]) 
 def test_a_renewal_that_fails_stops_the_write_but_not_the_waiting(world: FakeWorld, take: Callable[..., Lease]) -> None:
     lease = take(ELSEWHERE)
     world.clock.sleep(RENEW_S)
-    world.cluster.set_fault(Fault(FaultKind.UNREACHABLE, 0, times=2))
+    world.cluster.set_fault(Fault(FaultKind.UNREACHABLE, 0, times=1_000))
     lease.keep()
     with pytest.raises(LeaseLost, match="could not be renewed"):
         lease.check()
+    world.cluster.set_fault(None)
     lease.check()
+
+
+@pytest.mark.parametrize("kind", [FaultKind.UNREACHABLE, FaultKind.AUTH])
+def test_one_refusal_or_one_lost_packet_ends_nothing(
+    world: FakeWorld, take: Callable[..., Lease], kind: FaultKind
+) -> None:
+    lease = take(ELSEWHERE)
+    for use in (lease.keep, lease.check):
+        world.clock.sleep(RENEW_S)
+        world.cluster.set_fault(Fault(kind, 0))
+        use()
+    with pytest.raises(LeaseHeld):
+        take(HERE, timeout_ms=100)
 
 
 def test_a_lost_answer_to_a_renewal_is_read_back(world: FakeWorld, take: Callable[..., Lease]) -> None:

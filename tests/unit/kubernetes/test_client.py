@@ -175,7 +175,7 @@ def test_a_field_conflict_names_the_managers_and_the_fields(server: Server, tmp_
     assert "--force-conflicts" in caught.value.hint
 
 
-@pytest.mark.parametrize("code", [500, 502, 504])
+@pytest.mark.parametrize("code", [500, 502, 503, 504])
 def test_a_write_that_a_sick_server_answered_is_unknown(server: Server, tmp_path: Path, code: int) -> None:
     server.reply = lambda _method, _path: (code, refusal(code, "etcdserver: request timed out"))
     with pytest.raises(OutcomeUnknown):

@@ -46,7 +46,24 @@ from orchctl_swarm.target import resolve
     ],
 )
 def test_an_answer_becomes_the_error_it_means(status: int, message: str, error: type[OrchctlError]) -> None:
-    assert type(from_answer(status, message, where="unix:///x")) is error
+    assert type(from_answer(status, message, where="unix:///x", write=False)) is error
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "error"),
+    [
+        (504, "upstream timed out", OutcomeUnknown),
+        (502, "bad gateway", OutcomeUnknown),
+        (503, "no server available", OutcomeUnknown),
+        (500, "rpc error: code = DeadlineExceeded desc = context deadline exceeded", OutcomeUnknown),
+        (500, "rpc error: code = Unknown desc = update out of sequence", StalePlan),
+        (503, "rpc error: The swarm does not have a leader.", Unreachable),
+        (503, 'This node is not a swarm manager. Use "docker swarm init"', UsageError),
+        (401, "authorization denied by plugin", AuthRefused),
+    ],
+)
+def test_after_a_write_it_may_have_been_carried_out(status: int, message: str, error: type[OrchctlError]) -> None:
+    assert type(from_answer(status, message, where="unix:///x", write=True)) is error
 
 
 def connect(host: str, tmp_path: Path, **settings: object) -> Reading:

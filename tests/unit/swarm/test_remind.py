@@ -196,6 +196,16 @@ def test_a_reminder_is_one_write_of_the_definition_as_it_stands(swarm: Swarm, co
     assert after.expect == expect
 
 
+@pytest.mark.parametrize(("template", "writes"), [("", 1), ("of-another-deployer", 0)])
+def test_only_a_rollout_of_ours_is_paused(swarm: Swarm, connection: Connection, template: str, writes: int) -> None:
+    swarm.seen["service"]["UpdateStatus"] = {"State": "updating"}
+    swarm.seen["service"]["Spec"]["UpdateConfig"] = {"Parallelism": 1}
+    ours = connection.reader.live("test", ["web"])["web"].template_hash
+    handle = Handle(backend="swarm", namespace="test", service="web", template_hash=template or ours, replicas=2)
+    connection.writer(Free()).pause(handle)
+    assert len(swarm.writes) == writes
+
+
 def test_a_version_that_the_swarm_moved_by_itself_is_read_again(swarm: Swarm, connection: Connection) -> None:
     swarm.stale = 2
     assert remind(connection).stalled == ""
