@@ -1,15 +1,16 @@
 """How long one look may take, and what instances are called."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from orchctl.core.revision import RevisionStatus
-from orchctl.core.rollout import Handle, Instance, OutcomeState, Progress
+from orchctl.core.rollout import Event, EventKind, Handle, Instance, OutcomeState, Progress
 from orchctl.engine.lease import Lease
 from orchctl.engine.wait import place_of
-from orchctl.errors import Unreachable, WaitTimeout
+from orchctl.errors import Conflict, Unreachable, WaitTimeout
 from orchctl.testing.driver import Driver
 from orchctl.testing.fake import FakeConnection, FakeReader
 from orchctl.testing.world import Behaviour
@@ -47,6 +48,39 @@ def test_a_renewal_may_not_outlast_the_deadline_either(
         driver.within(3_000).deploy(world.service(Behaviour.NEVER_READY))
     assert allowed[0] <= 3.0
     assert min(allowed) == 1.0
+
+
+WEB = ("test", "web")
+
+
+@pytest.mark.parametrize(
+    ("meddle", "told"),
+    [
+        (
+            lambda world: world.cluster.define(WEB, world.service(greeting="theirs"), revision=0),
+            "changed by somebody else",
+        ),
+        (lambda world: world.cluster.definitions.pop(WEB), "deleted by somebody else"),
+    ],
+    ids=["changed", "deleted"],
+)
+def test_a_stranger_who_meddles_with_a_rollout_is_told_of_and_not_overwritten(
+    world: FakeWorld, driver: Driver, meddle: Callable[[FakeWorld], object], told: str
+) -> None:
+    """Somebody without a lease, as with the backend's own tools: what was waited for will never be there."""
+    driver.deploy(world.service(greeting="one"))
+    waiting, left = iter([True]), list[object]()
+
+    def at(event: Event) -> None:
+        if event.kind is EventKind.INSTANCE and next(waiting, False):
+            meddle(world)
+            left.append(world.cluster.definitions.get(WEB))
+
+    with pytest.raises(Conflict, match=f"was {told} while it was rolled out") as caught:
+        replace(driver, on_event=at).deploy(world.service(Behaviour.NEVER_READY))
+    assert caught.value.exit_code == 5
+    assert [world.cluster.definitions.get(WEB)] == left
+    assert driver.history("web")[0].status is RevisionStatus.PENDING, "nobody knows how it would have ended"
 
 
 def test_only_a_fresh_look_decides_at_the_deadline(
