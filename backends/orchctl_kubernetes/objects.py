@@ -105,6 +105,8 @@ class Objects:
 
 def _secret_data(service: Service, values: Secrets) -> Mapping[str, Any]:
     """The one place where a provider's values are written."""
+    if gone := [ref for ref in translate.provider_refs(service) if ref not in values]:
+        raise NotFound(f"the kept value of {gone[0].source}:{gone[0].name} was removed", hint="run the command again")
     return {
         translate.secret_key(ref): base64.b64encode(values[ref].reveal()).decode("ascii")
         for ref in translate.provider_refs(service)

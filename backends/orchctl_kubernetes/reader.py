@@ -17,7 +17,17 @@ from orchctl.core.service import SecretRef, Service, VolumeKind
 from orchctl.errors import NotFound, attempt
 from orchctl_kubernetes import endpoints, logs, normalise
 from orchctl_kubernetes.client import Json, Reading
-from orchctl_kubernetes.names import MANAGED_BY, NAME, RESTARTED, REVISION, TEMPLATE, is_ours, may_be_made_by
+from orchctl_kubernetes.names import (
+    MANAGED_BY,
+    NAME,
+    RESTARTED,
+    REVISION,
+    TEMPLATE,
+    is_ours,
+    may_be_made_by,
+    secret_key,
+    secret_name,
+)
 from orchctl_kubernetes.options import options_of
 from orchctl_kubernetes.problems import is_node_coming, problem_of_events
 from orchctl_kubernetes.progress import observe
@@ -149,14 +159,18 @@ class KubernetesReader(Reader):
         return ""
 
     def missing_secrets(self, service: Service) -> Sequence[SecretRef]:
-        refs = [v for v in service.env.values() if isinstance(v, SecretRef) and not v.source]
-        refs += [f.secret for f in service.files.values() if f.secret and not f.secret.source]
+        refs = [v for v in service.env.values() if isinstance(v, SecretRef)]
+        refs += [f.secret for f in service.files.values() if f.secret]
+
+        def place(ref: SecretRef) -> tuple[str, str]:
+            return (secret_name(service), secret_key(ref)) if ref.source else (ref.name, ref.key or ref.name)
+
         keys: dict[str, set[str]] = {}
-        for name in sorted({r.name for r in refs}):
+        for name in sorted({place(r)[0] for r in refs}):
             path = SECRETS.path(service.namespace, name)
             found = attempt(lambda path=path: self._reading.get(path), NotFound)  # type: ignore[misc]
             keys[name] = set((found or {}).get("data") or ())
-        return [r for r in refs if (r.key or r.name) not in keys[r.name]]
+        return [r for r in refs if place(r)[1] not in keys[place(r)[0]]]
 
 
 class _Creating:

@@ -79,14 +79,13 @@ class LocalReader(Reader):
         return ""
 
     def missing_secrets(self, service: Service) -> Sequence[SecretRef]:
-        from orchctl_local.secrets import references, store_file
+        from orchctl_local.secrets import file_of, references
 
-        missing = []
-        for ref in references(service):
-            path = None if ref.source else store_file(ref, self._secrets_dir)
-            if not ref.source and (path is None or not path.is_file()) and ref not in missing:
-                missing.append(ref)
-        return missing
+        def is_there(ref: SecretRef) -> bool:
+            path = file_of(ref, self._client.layout, service.namespace, service.name, self._secrets_dir)
+            return path is not None and path.is_file()
+
+        return [ref for ref in dict.fromkeys(references(service)) if not is_there(ref)]
 
     def _desired(self, namespace: str, name: str) -> Desired:
         found = self._client.definition(namespace, name)

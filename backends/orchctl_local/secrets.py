@@ -21,10 +21,15 @@ def references(service: Service) -> Iterator[SecretRef]:
 
 def value_of(ref: SecretRef, *, layout: Layout, namespace: str, name: str, secrets_dir: str) -> bytes | None:
     """The secret's bytes; None when there is none."""
-    if ref.source:
-        return _read(layout.secret_file(namespace, name, secret_digest(ref)))
-    path = store_file(ref, secrets_dir)
+    path = file_of(ref, layout, namespace, name, secrets_dir)
     return _read(path) if path is not None else None
+
+
+def file_of(ref: SecretRef, layout: Layout, namespace: str, name: str, secrets_dir: str) -> Path | None:
+    """Where the value stands: a provider's, of this version, below ``layout``; None where no file may hold it."""
+    if ref.source:
+        return layout.secret_file(namespace, name, secret_digest(ref))
+    return store_file(ref, secrets_dir)
 
 
 def store_file(ref: SecretRef, secrets_dir: str) -> Path | None:

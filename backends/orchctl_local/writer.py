@@ -28,7 +28,7 @@ class LocalWriter(Writer):
 
     def apply(self, plan: Plan, *, revision: int, secrets: Secrets) -> Handle:
         service = plan.service
-        values = {secret_digest(ref): secrets[ref].reveal() for ref in references(service) if ref.source}
+        values = {secret_digest(ref): secrets[ref].reveal() for ref in references(service) if ref in secrets}
 
         def make(present: Desired | None) -> Desired:
             return replace(

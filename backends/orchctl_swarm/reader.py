@@ -159,7 +159,7 @@ class SwarmReader(Reader):
         return str((answer.get("Descriptor") or {}).get("digest", ""))
 
     def missing_secrets(self, service: Service) -> Sequence[SecretRef]:
-        refs = [f.secret for f in service.files.values() if f.secret and not f.secret.source]
+        refs = [f.secret for f in service.files.values() if f.secret]
         if not refs:
             return []
         names = sorted({secret_name(service, ref) for ref in refs})

@@ -205,7 +205,8 @@ class Reader(ABC):
 
     @abstractmethod
     def missing_secrets(self, service: Service) -> Sequence[SecretRef]:
-        """The references of ``service`` into the backend's store that do NOT exist there."""
+        """The references of ``service`` that this backend cannot fill by itself: those into its store that do NOT exist
+        there, and those of a provider, with a version, whose value it does not hold (any more)."""
 
 
 class Writer(ABC):
@@ -216,7 +217,8 @@ class Writer(ABC):
         """Make ``plan.service`` the definition, conditional on ``plan.expect``.
 
         StalePlan when the live object moved, ForeignObject, OutcomeUnknown. ``revision`` is noted
-        where changing it restarts nothing. ``secrets`` has the value of every provider reference.
+        where changing it restarts nothing. ``secrets`` has the value of every provider reference that
+        ``missing_secrets`` named; what is held already is used.
         """
 
     @abstractmethod

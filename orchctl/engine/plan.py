@@ -6,7 +6,7 @@ Reads only. One look at the backend serves any number of services.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from orchctl.core.backend import Live, Secrets
@@ -15,7 +15,7 @@ from orchctl.core.diff import diff
 from orchctl.core.document import spec_hash, template_hash
 from orchctl.core.plan import Change, Issue, Op, Plan
 from orchctl.core.revision import Recorded, RevisionStatus
-from orchctl.core.service import Service
+from orchctl.core.service import SecretRef, Service
 from orchctl.engine import callers
 from orchctl.engine import secrets as secret_providers
 from orchctl.engine.callers import Calls
@@ -116,8 +116,10 @@ def plan_against(
             "that was not made by orchctl",
             hint="rename the service, use another namespace, or remove the object first",
         )
-    resolved, values = secret_providers.resolve(written, environ=os.environ, state_dir=session.context.state_dir)
-    _check_store_secrets(session, resolved)
+    held = _check_store_secrets(session, written)
+    resolved, values = secret_providers.resolve(
+        written, environ=os.environ, state_dir=session.context.state_dir, held=held
+    )
     pinned = replace(resolved, image_digest=_digest(session, resolved, records))
     replicas = wanted_replicas(pinned, live)
     sized = pinned.sized(replicas)
@@ -139,7 +141,7 @@ def plan_against(
         base_revision=records[0].revision.number if records else 0,
         changes=(*beside, *(changes if live else _creation(changes))),
         issues=(*issues, *calls.issues),
-        notes=(*_scale_notes(live, replicas, records), *calls.notes),
+        notes=(*_scale_notes(live, replicas, records), *_secret_notes(written, held), *calls.notes),
     )
     stands = live is not None and not changes
     return Planned(plan=plan, live=live, records=records, stands=stands, calls=calls, secrets=values)
@@ -189,16 +191,25 @@ def _digest(session: Session, service: Service, records: Sequence[Recorded]) -> 
     return session.reader.pin(service)
 
 
-def _check_store_secrets(session: Session, service: Service) -> None:
-    if not any(not ref.source for _, ref in secret_providers.references(service)):
-        return
-    missing = session.reader.missing_secrets(service)
-    if missing:
+def _check_store_secrets(session: Session, service: Service) -> set[SecretRef]:
+    """The versions of providers' values, named by a kept revision, that the backend still has."""
+    asked = {ref for _, ref in secret_providers.references(service) if ref.version or not ref.source}
+    if not asked:
+        return set()
+    gone = set(session.reader.missing_secrets(service))
+    if missing := {ref for ref in gone if not ref.source}:
         names = ", ".join(sorted(f"{m.name}/{m.key}" if m.key else m.name for m in missing))
         raise UsageError(
             f"service {service.name!r} refers to secrets that {session.backend.name} does not have: {names}",
             hint="create them there first, or use a provider: env:NAME, file:PATH or exec:COMMAND",
         )
+    return {ref for ref in asked if ref.source} - gone
+
+
+def _secret_notes(written: Service, held: Collection[SecretRef]) -> Iterator[str]:
+    for path, ref in secret_providers.references(written):
+        if ref.version and ref not in held:
+            yield f"{path}: the value that this revision had is not kept any more, so {ref.source}:{ref.name} was asked"
 
 
 def _scale_notes(live: Live | None, replicas: int, records: Sequence[Recorded]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,13 +34,17 @@ def references(service: Service) -> list[tuple[str, SecretRef]]:
     return found + [(f"files[{p}]", f.secret) for p, f in service.files.items() if f.secret is not None]
 
 
-def resolve(service: Service, *, environ: Mapping[str, str], state_dir: Path) -> tuple[Service, Secrets]:
+def resolve(
+    service: Service, *, environ: Mapping[str, str], state_dir: Path, held: Collection[SecretRef] = ()
+) -> tuple[Service, Secrets]:
     """Fetch every provider secret; returns the service with versions filled, and the values.
 
-    UsageError when a provider does not answer; the message never holds a value or a command's output.
+    ``held``: versions that the backend has the value of. They stay as they are and nobody is asked: who goes back to a
+    revision goes back to its secrets, not to what the provider says today. UsageError when a provider does not answer;
+    the message never holds a value or a command's output.
     """
     values: dict[SecretRef, Secret] = {}
-    versions: dict[SecretRef, SecretRef] = {}
+    versions: dict[SecretRef, SecretRef] = {replace(ref, version=""): ref for ref in held}
     for path, ref in references(service):
         if ref.source and replace(ref, version="") not in versions:
             bare = replace(ref, version="")

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from orchctl.core.backend import Backend, Connection, Fence, Live, Reader, Secrets, Writer
 from orchctl.core.capability import NATIVE, Claim, Feature, Support, issues_for, refuse
-from orchctl.core.codec import to_plain
+from orchctl.core.codec import canonical_json, to_plain
 from orchctl.core.context import Context
 from orchctl.core.document import content_digest, document_of, image_reference
 from orchctl.core.endpoint import Endpoint, LogLine
@@ -144,7 +144,8 @@ class FakeReader(Reader):
 
     def missing_secrets(self, service: Service) -> Sequence[SecretRef]:
         refs = [v for v in service.env.values() if isinstance(v, SecretRef)]
-        return [r for r in refs if not r.source and r.name == "missing"]
+        held = [r for r in _provider_refs(service) if _secret_entry(service, r) in self._cluster.entries]
+        return [r for r in (*refs, *_provider_refs(service)) if r not in held and (r.source or r.name == "missing")]
 
     def _select(self, namespace: str, names: Sequence[str]) -> list[tuple[str, Definition]]:
         found = [(n, d) for (ns, n), d in self._cluster.definitions.items() if ns == namespace]
@@ -173,6 +174,12 @@ class FakeWriter(Writer):
                 if file.content is not None:
                     name = f"{service.namespace}/{service.name}/file/{content_digest(file.content)[7:]}"
                     self._cluster.entries.setdefault(name, Entry(key=name, meta={"path": path}, version="0"))
+            for ref in _provider_refs(service):
+                name = _secret_entry(service, ref)
+                if ref in secrets:
+                    self._cluster.entries.setdefault(name, Entry(key=name, body=secrets[ref].reveal(), version="0"))
+                elif name not in self._cluster.entries:
+                    raise NotFound(f"there is no secret {ref.name!r}")
             own = _without_foreign_options(service, self._cluster.backend)
             self._cluster.define((service.namespace, service.name), own, revision=revision)
 
@@ -221,6 +228,7 @@ class FakeWriter(Writer):
 
     def prune(self, namespace: str, name: str, keep: Sequence[Service]) -> None:
         used = {content_digest(f.content)[7:] for s in keep for f in s.files.values() if f.content is not None}
+        used |= {_secret_entry(s, ref).rpartition("/")[2] for s in keep for ref in _provider_refs(s)}
         prefix = f"{namespace}/{name}/file/"
         stale = [k for k in self._cluster.entries if k.startswith(prefix) and k.removeprefix(prefix) not in used]
         for key in stale:
@@ -299,6 +307,16 @@ class FakeStore(Store):
             self._cluster.entries.pop(key, None)
 
         self._cluster.request(f"delete {key}", carry_out)
+
+
+def _provider_refs(service: Service) -> list[SecretRef]:
+    refs = [v for v in service.env.values() if isinstance(v, SecretRef)]
+    return [r for r in (*refs, *(f.secret for f in service.files.values() if f.secret)) if r.source]
+
+
+def _secret_entry(service: Service, ref: SecretRef) -> str:
+    """Beside the files that were generated for the service, one for each version of a value."""
+    return f"{service.namespace}/{service.name}/file/{content_digest(canonical_json(to_plain(ref)).encode())[7:]}"
 
 
 def _without_foreign_options(service: Service, backend: str) -> Service:

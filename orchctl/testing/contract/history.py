@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from orchctl.core.capability import Feature, Support
 from orchctl.core.revision import RevisionStatus
 from orchctl.core.rollout import OutcomeState
+from orchctl.core.service import File, SecretRef
 from orchctl.engine.history import KEPT_REVISIONS
 from orchctl.errors import NotFound
 from orchctl.testing.contract.deploy import greetings
@@ -54,6 +58,30 @@ class HistoryContract:
         driver.scale("web", "3")
         driver.rollback("web", to=1)
         assert greetings(world.truth("web")) == ["one"] * 3
+
+    def test_going_back_goes_back_to_the_secrets_of_that_revision(
+        self, world: World, driver: Driver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What the provider says today may be the very reason for going back, and it may say nothing at all."""
+        claims, wanted = world.backend.capabilities(), (Feature.FILE_SECRET, Feature.SECRET_PROVIDER)
+        if {claims[f].support for f in wanted} & {Support.UNSUPPORTED, Support.NOT_YET}:
+            pytest.skip("this backend takes no secrets from a provider")
+        held = {"/run/pw": File(secret=SecretRef("ORCHCTL_TEST_PW", source="env"))}
+        for value in ("first", "second"):
+            monkeypatch.setenv("ORCHCTL_TEST_PW", value)
+            driver.deploy(replace(world.service(), files=held))
+        bad = replace(world.service(Behaviour.CRASH, greeting="bad"), files=held)
+        monkeypatch.setenv("ORCHCTL_TEST_PW", "third")
+        assert driver.deploy(bad).state is OutcomeState.ROLLED_BACK
+        monkeypatch.delenv("ORCHCTL_TEST_PW")
+        outcome = driver.rollback("web", to=1)
+        assert (outcome.state, outcome.revision) == (OutcomeState.CONVERGED, 5), outcome
+        last, back, _, second, first = (r.revision.template_hash for r in driver.history("web"))
+        assert (back, last) == (second, first)
+        monkeypatch.setenv("ORCHCTL_TEST_PW", "fourth")
+        never = replace(SecretRef("ORCHCTL_TEST_PW", source="env"), version="0" * 12)
+        planned = driver.plan(replace(world.service(), files={"/run/pw": File(secret=never)}))
+        assert any("not kept any more" in note for note in planned.plan.notes)
 
     def test_a_rolled_back_service_equals_its_old_spec(self, world: World, driver: Driver) -> None:
         driver.deploy(world.service(greeting="one"))
