@@ -19,7 +19,7 @@ def run(arguments: Sequence[str]) -> int:
     verb = _verb_of(name)
     import typer
 
-    words = _expanded(rest or (["--help"] if verb.is_group else []))
+    words = _expanded(rest or (verb.functions[:1] if verb.is_group else []))
     try:
         with command_of(verb).make_context(f"orchctl {name}", words) as context:
             return int(context.command.invoke(context) or 0)
@@ -62,10 +62,16 @@ def _verb_of(name: str) -> Verb:
         return verb
     if name.startswith("-"):
         raise UsageError(f"the verb comes first, and {name!r} is an option", hint="orchctl VERB [SERVICE...] [OPTIONS]")
-    from difflib import get_close_matches
+    from orchctl.cli.verbs import OTHER_WORDS, guess
 
-    close = get_close_matches(name, VERBS, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else "see the verbs with: orchctl --help"
+    if name == "exec":
+        hint = (
+            "orchctl runs nothing inside an instance; discover tells where it is, docker exec or kubectl exec run there"
+        )
+    elif name in OTHER_WORDS:
+        hint = f"orchctl calls that {OTHER_WORDS[name]!r}"
+    else:
+        hint = f"did you mean {close!r}?" if (close := guess(name)) else "see the verbs with: orchctl --help"
     raise UsageError(f"there is no verb {name[:60]!r}", hint=hint)
 
 

@@ -55,6 +55,52 @@ VERBS: dict[str, Verb] = dict(
 )
 
 
+OTHER_WORDS = {
+    "apply": "deploy",
+    "up": "deploy",
+    "run": "deploy",
+    "start": "deploy",
+    "destroy": "delete",
+    "down": "delete",
+    "remove": "delete",
+    "rm": "delete",
+    "stop": "scale",
+    "diff": "plan",
+    "preview": "plan",
+    "ps": "status",
+    "ls": "status",
+    "list": "status",
+    "get": "status",
+    "describe": "why",
+    "inspect": "why",
+    "undo": "rollback",
+}
+"""What other tools call it. ``get_close_matches`` would offer ``deploy`` for ``destroy``."""
+_LOOKS = ("init", "validate", "render", "plan", "status", "history", "logs", "why", "discover", "context", "config")
+_LETTERS_OF_A_SLIP = 2
+
+
+def guess(word: str) -> str:
+    """The verb that ``word`` was probably meant to be, "" when nobody can tell. One that changes things is offered only for
+    a slip of the keyboard."""
+    from difflib import get_close_matches
+
+    if verb := OTHER_WORDS.get(word):
+        return verb
+    close = get_close_matches(word, VERBS, n=1)
+    return close[0] if close and (close[0] in _LOOKS or _slips(word, close[0]) <= _LETTERS_OF_A_SLIP) else ""
+
+
+def _slips(one: str, other: str) -> int:
+    """Letters to add, leave out or change (Levenshtein) to make ``other`` of ``one``."""
+    row = list(range(len(other) + 1))
+    for i, a in enumerate(one, 1):
+        before, row[0] = row[0], i
+        for j, b in enumerate(other, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (a != b))
+    return row[-1]
+
+
 def help_text() -> str:
     """What ``orchctl --help`` prints."""
     width = max(map(len, VERBS))

@@ -50,6 +50,30 @@ def test_unknown_verb_is_a_usage_error_with_a_suggestion(cli: CommandLine) -> No
     assert result.err == "error[E0100]: there is no verb 'deplyo'\nhelp: did you mean 'deploy'?\n"
 
 
+@pytest.mark.parametrize(
+    ("word", "verb"),
+    [("destroy", "delete"), ("rm", "delete"), ("apply", "deploy"), ("ps", "status"), ("undo", "rollback")],
+)
+def test_what_other_tools_call_it_is_understood(cli: CommandLine, word: str, verb: str) -> None:
+    result = cli(word, "web")
+    assert (result.code, result.err) == (
+        2,
+        f"error[E0100]: there is no verb '{word}'\nhelp: orchctl calls that '{verb}'\n",
+    )
+
+
+@pytest.mark.parametrize("word", ["depose", "scaling", "exec"])
+def test_a_verb_that_changes_things_is_offered_only_for_a_slip(cli: CommandLine, word: str) -> None:
+    assert "did you mean" not in cli(word, "web").err
+
+
+@pytest.mark.parametrize(("group", "shown"), [("context", "ls"), ("lock", "show")])
+def test_a_group_alone_shows_its_list(cli: CommandLine, group: str, shown: str) -> None:
+    alone, full = cli(group), cli(group, shown)
+    assert (alone.code, alone.out, alone.err) == (full.code, full.out, full.err)
+    assert alone.code == 0
+
+
 def test_unknown_option_is_a_usage_error(cli: CommandLine) -> None:
     result = cli("status", "--watchh")
     assert result.code == 2
