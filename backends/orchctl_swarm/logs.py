@@ -18,6 +18,7 @@ _ENGINE = "engine"
 _STREAMS = {0: "stdout", 1: "stdout", 2: "stderr", 3: _ENGINE}
 LONGEST_LINE = 64 * 1024
 _MOST_BYTES = 32 * 2**20  # of a read that does not follow: sorted in memory
+_STAMP = re.compile(rb"\d{4}-\d\d-\d\dT[\d:.]+Z (com\.docker\.swarm\.\S+ )?")
 _TASK = re.compile(r"com\.docker\.swarm\.task\.id=(\w+)")
 
 
@@ -95,13 +96,23 @@ def frames(chunks: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
 
 
 def split_lines(found: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, str]]:
-    """Whole lines per stream, at most LONGEST_LINE long; what has no line end comes last."""
-    rest: dict[str, bytes] = {}
+    """Whole lines, at most LONGEST_LINE long; what has no line end comes last.
+
+    The engine cuts a line of more than 16 KiB into pieces and writes time and task before each of them, and those of
+    several tasks come in turns: pieces are put together by stream and task, without what stands before the later ones.
+    """
+    rest: dict[tuple[str, bytes], bytes] = {}
+    task: dict[str, bytes] = {}
     for stream, payload in found:
-        *lines, rest[stream] = (rest.get(stream, b"") + payload)[-_MOST_BYTES:].split(b"\n")
+        if stamp := _STAMP.match(payload):
+            task[stream] = stamp[1] or b""
+        key = stream, task.get(stream, b"")
+        before = rest.get(key, b"")
+        piece = payload[stamp.end() :] if stamp and before else payload
+        *lines, rest[key] = (before + piece)[-_MOST_BYTES:].split(b"\n")
         for line in lines:
             yield stream, _text(line)
-    for stream, line in rest.items():
+    for (stream, _), line in rest.items():
         if line:
             yield stream, _text(line)
 

@@ -25,6 +25,20 @@ def test_chunks_may_end_anywhere() -> None:
     assert list(frames(cut)) == list(frames([TWO]))
 
 
+def test_a_long_line_that_the_engine_cut_has_nothing_of_the_engines_in_its_middle() -> None:
+    def piece(task: str, text: str) -> bytes:
+        details = f"com.docker.swarm.node.id=n,com.docker.swarm.task.id={task}"
+        return frame(1, f"2026-11-23T09:00:00.5Z {details} {text}".encode())
+
+    sent = piece("t1", "a" * 16_384) + piece("t2", "other\n") + piece("t1", "b" * 10 + "\n") + piece("t1", "next\n")
+    found = [parse_line(stream, text, "") for stream, text in split_lines(frames([sent]))]
+    assert [(line.instance, line.text) for line in found] == [
+        ("t2", "other"),
+        ("t1", "a" * 16_384 + "b" * 10),
+        ("t1", "next"),
+    ]
+
+
 def test_a_last_line_without_an_end_is_not_lost() -> None:
     assert list(split_lines(frames([frame(2, b"boom")]))) == [("stderr", "boom")]
 
