@@ -19,10 +19,11 @@ from orchctl.core.revision import Recorded, Revision, RevisionStatus
 from orchctl.core.rollout import EventKind, Failure, Handle, Outcome, OutcomeState
 from orchctl.core.service import OnFailure, Service
 from orchctl.engine import build_order, callers, estimate, evidence
+from orchctl.engine.counts import RAN, kept_count
 from orchctl.engine.history import newest_with
 from orchctl.engine.lease import Lease
 from orchctl.engine.operation import Limits, Operation, Write, operation, quietly, send
-from orchctl.engine.plan import Planned, plan_one
+from orchctl.engine.plan import Planned, plan_one, wanted_replicas
 from orchctl.engine.publish import LISTED, registration_of
 from orchctl.engine.refresh import refreshed
 from orchctl.engine.scale import converge, failed
@@ -45,7 +46,8 @@ from orchctl.errors import (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeployOptions:
     """``saved`` is a plan made earlier: refused when the backend moved since. ``rollback_of`` and
-    ``replicas`` are set by ``rollback``: the revision repeated, and the count to keep. ``source_seq`` orders
+    ``replicas`` are set by ``rollback``: the revision repeated, and the count to keep; ``replicas_by`` says who set it.
+    ``source_seq`` orders
     the builds: one lower than what was deployed is refused unless ``allow_older``."""
 
     limits: Limits = field(default_factory=Limits)
@@ -54,6 +56,7 @@ class DeployOptions:
     saved: Plan | None = None
     rollback_of: int = 0
     replicas: int | None = None
+    replicas_by: str = ""
     source_seq: int | None = None
     allow_older: bool = False
 
@@ -69,7 +72,7 @@ def deploy(session: Session, service: Service, options: DeployOptions, *, before
         _refuse_stale(before, options)
         return refreshed(session, [before.plan.service], [stands(session, before, options.limits)], options.limits)[0]
     with operation(session, service.namespace, service.name, "deploy", options.limits) as op:
-        planned = _plan(session, service, options)
+        planned = _recognised(op, _plan(session, service, options), options)
         _refuse_stale(planned, options)
         refuse_older_build(planned, options)
         if planned.is_unchanged:  # the other deployer, for whom we waited, did the same
@@ -93,7 +96,8 @@ def stands(session: Session, planned: Planned, limits: Limits, *, lease: Lease |
         return unchanged
     if not limits.wait:
         return replace(unchanged, state=OutcomeState.IN_PROGRESS)
-    waited = wait(session, handle, service, lease=lease, give_up_at=limits.give_up_at(session.clock))
+    is_fixed = planned.plan.written_replicas is not None
+    waited = wait(session, handle, service, lease=lease, give_up_at=limits.give_up_at(session.clock), is_fixed=is_fixed)
     if waited.verdict.state is State.GOOD:
         return replace(unchanged, duration_ms=session.elapsed_ms())
     return failed(
@@ -141,10 +145,10 @@ def _refuse_stale(planned: Planned, options: DeployOptions) -> None:
 def _roll_out(op: Operation, planned: Planned, options: DeployOptions) -> Outcome:
     began = op.session.clock.now()
     recorded = _claim(op, planned, options)
-    handle = _apply(op, planned, recorded)
+    handle, count = _apply(op, planned, recorded)
     if not options.limits.wait:
         return _going_on(op.session, planned, recorded.revision.number)
-    waited = converge(op, handle, planned.plan.service, planned.plan.service.replicas or 0, give_up_at=op.give_up_at)
+    waited = _converged(op, planned, handle, count, give_up_at=op.give_up_at)
     if waited.verdict.state is State.GOOD:
         callers.settle(op, planned.calls, revision=recorded.revision.number)
         if reason := callers.unenforced(op, planned.calls, planned.plan.service):
@@ -156,12 +160,9 @@ def _roll_out(op: Operation, planned: Planned, options: DeployOptions) -> Outcom
 
 def _claim(op: Operation, planned: Planned, options: DeployOptions) -> Recorded:
     """The pending record of this rollout: adopted from a killed run of the same, or new."""
-    newest = planned.newest
-    plan = planned.plan
+    newest, plan = planned.newest, planned.plan
     if newest is not None and newest.status is RevisionStatus.PENDING:
-        kept = newest.revision
-        same = (kept.template_hash, kept.spec_hash) == (plan.template_hash, plan.spec_hash)
-        if same and (kept.replicas, kept.source_seq) == (plan.service.replicas, options.source_seq):
+        if _is_same(newest.revision, plan, options):
             op.step("adopt", f"revision {newest.revision.number} was interrupted; going on with it")
             return newest
         op.fence()
@@ -169,11 +170,40 @@ def _claim(op: Operation, planned: Planned, options: DeployOptions) -> Recorded:
     revision = _revision(op, planned, options, number=plan.base_revision + 1)
     ran = planned.live.replicas if planned.live else 0
     op.fence()
-    listed = {LISTED: "yes"} if registration_of(revision.service, op.session.context) else {}
-    recorded = op.records.create(revision, {"token": op.session.holder.token, "ran": str(ran), **listed})
+    noted = {LISTED: "yes"} if registration_of(revision.service, op.session.context) else {}
+    if options.replicas_by:
+        noted |= {"override": str(options.replicas), "override_by": options.replicas_by}
+    recorded = op.records.create(revision, {"token": op.session.holder.token, RAN: str(ran), **noted})
     facts = {"number": revision.number, "template": revision.template_hash}
     op.step("record", f"revision {revision.number}", facts, usual_ms=estimate.usual_ms(planned.records))
     return recorded
+
+
+def _is_same(kept: Revision, plan: Plan, options: DeployOptions) -> bool:
+    same = (kept.template_hash, kept.spec_hash) == (plan.template_hash, plan.spec_hash)
+    counted = plan.written_replicas is None or kept.replicas == plan.service.replicas
+    return same and counted and kept.source_seq == options.source_seq
+
+
+def _recognised(op: Operation, planned: Planned, options: DeployOptions) -> Planned:
+    """A pending revision that runs as it should was deployed, although nobody watched it to its end (``--no-wait``, a kill):
+    what follows can go back to it."""
+    newest, live = planned.newest, planned.live
+    if (
+        newest is None
+        or newest.status is not RevisionStatus.PENDING
+        or _is_same(newest.revision, planned.plan, options)
+    ):
+        return planned
+    if live is None or live.template_hash != newest.revision.template_hash:
+        return planned
+    handle = replace(_handle(planned.plan), template_hash=live.template_hash, replicas=live.replicas)
+    if not is_ready(newest.revision.service, op.session.reader.poll(handle), replicas=live.replicas):
+        return planned
+    op.fence()
+    op.records.mark(newest, RevisionStatus.DEPLOYED)
+    op.step("recorded", f"revision {newest.revision.number} runs, and is recorded as deployed")
+    return replace(planned, records=op.records.newest_first())
 
 
 def _revision(op: Operation, planned: Planned, options: DeployOptions, *, number: int) -> Revision:
@@ -199,7 +229,12 @@ def _revision(op: Operation, planned: Planned, options: DeployOptions, *, number
     )
 
 
-def _apply(op: Operation, planned: Planned, recorded: Recorded) -> Handle:
+def _converged(op: Operation, planned: Planned, handle: Handle, count: int, *, give_up_at: float | None) -> Waited:
+    is_fixed = planned.plan.written_replicas is not None
+    return converge(op, handle, planned.plan.service, count, give_up_at=give_up_at, is_fixed=is_fixed)
+
+
+def _apply(op: Operation, planned: Planned, recorded: Recorded) -> tuple[Handle, int]:
     """Send the definition; a record whose definition the backend refused is closed: nothing is unfinished."""
     try:
         callers.admit(op, planned.calls)
@@ -212,28 +247,35 @@ def _apply(op: Operation, planned: Planned, recorded: Recorded) -> Handle:
         raise
 
 
-def _send(op: Operation, planned: Planned, recorded: Recorded) -> Handle:
-    """Nothing is sent when it already stands there (a killed run had got that far)."""
+def _send(op: Operation, planned: Planned, recorded: Recorded) -> tuple[Handle, int]:
+    """The handle, and the count that was sent. Nothing is sent when it already stands there (a killed run had got that far)."""
     plan, number = replace(planned.plan, service=planned.plan.service.on_backend()), recorded.revision.number
     if planned.stands:
-        return _resume(op, planned)
-    projected = dict(op.session.backend.project(plan.service))
+        return _resume(op, planned), plan.service.replicas or 0
 
     def arrived(live: Live | None) -> Handle | None:
+        projected = dict(op.session.backend.project(plan.service))
         there = live is not None and live.template_hash == plan.template_hash and dict(live.document) == projected
         return _handle(plan) if there else None
 
     def unmoved(live: Live | None) -> bool:
+        nonlocal plan
         then = planned.live
         if live is None or then is None:
             return live is then
-        return live.template_hash == then.template_hash and live.document == then.document
+        if plan.written_replicas is None:  # nobody fixed the count: what an autoscaler makes of it meanwhile is right
+            plan = replace(
+                plan, service=plan.service.sized(wanted_replicas(replace(plan.service, replicas=None), live))
+            )
+            then = replace(then, document={**then.document, "replicas": live.document.get("replicas")})
+        return live.template_hash == then.template_hash and {**live.document} == {**then.document}
 
     def apply(expect: str) -> Handle:
         with Unrepeated(planned.secrets):
             return op.writer.apply(replace(plan, expect=expect), revision=number, secrets=planned.secrets)
 
-    return send(op, Write(send=apply, arrived=arrived, unmoved=unmoved), plan.expect, f"apply revision {number}")
+    handle = send(op, Write(send=apply, arrived=arrived, unmoved=unmoved), plan.expect, f"apply revision {number}")
+    return handle, plan.service.replicas or 0
 
 
 def _resume(op: Operation, planned: Planned) -> Handle:
@@ -316,7 +358,7 @@ def _go_back(op: Operation, planned: Planned, closed: Recorded, good: Recorded, 
     how = f" ({undo.reason})" if undo.reason else ""
     op.step("rollback", f"rolling back to revision {target}{how}", {"to": target})
     try:
-        waited, back = _redeploy(op, good, ran=closed.extra.get("ran", ""))
+        waited, back = _redeploy(op, good, [closed, *planned.records])
     except Interrupted:  # the rollback did not fail: the next run resumes
         raise
     except OrchctlError as error:
@@ -341,14 +383,15 @@ def _go_back(op: Operation, planned: Planned, closed: Recorded, good: Recorded, 
     )
 
 
-def _redeploy(op: Operation, good: Recorded, *, ran: str) -> tuple[Waited, Recorded]:
-    service, count = good.revision.service, int(ran) if ran.isdigit() and int(ran) > 0 else good.revision.replicas
-    options = DeployOptions(rollback_of=good.revision.number, replicas=count, reason="automatic rollback")
+def _redeploy(op: Operation, good: Recorded, records: Sequence[Recorded]) -> tuple[Waited, Recorded]:
+    service, (count, by) = good.revision.service, kept_count(good, op.live(), records)
+    number, reason = good.revision.number, "automatic rollback"
+    options = DeployOptions(rollback_of=number, replicas=count, replicas_by=by, reason=reason)
     planned = _plan(op.session, service, options)
     began = op.session.clock.now()
     recorded = _claim(op, planned, options)
-    handle = _apply(op, planned, recorded)
-    waited = converge(op, handle, planned.plan.service, planned.plan.service.replicas or 0, give_up_at=None)
+    handle, count = _apply(op, planned, recorded)
+    waited = _converged(op, planned, handle, count, give_up_at=None)
     if waited.verdict.state is State.GOOD:
         callers.settle(op, planned.calls, revision=recorded.revision.number)
         _finish_good(op, planned, recorded, began)

@@ -19,6 +19,7 @@ from orchctl.core.service import SecretRef, Service
 from orchctl.engine import callers
 from orchctl.engine import secrets as secret_providers
 from orchctl.engine.callers import Calls
+from orchctl.engine.counts import OUTSIDE
 from orchctl.engine.history import Records, load_namespace
 from orchctl.engine.needs import guard
 from orchctl.engine.publish import catalog_issues, registration_changes
@@ -214,6 +215,8 @@ def _secret_notes(written: Service, held: Collection[SecretRef]) -> Iterator[str
 
 def _scale_notes(live: Live | None, replicas: int, records: Sequence[Recorded]) -> tuple[str, ...]:
     newest = records[0] if records else None
-    if live is None or newest is None or live.replicas == replicas or newest.replicas_override != live.replicas:
+    if live is None or newest is None or live.replicas == replicas:
         return ()
-    return (f"replicas {live.replicas} -> {replicas}: scaled by hand, {newest.override_by}",)
+    if newest.replicas_override == live.replicas:
+        return (f"replicas {live.replicas} -> {replicas}: scaled by hand, {newest.override_by}",)
+    return (f"replicas {live.replicas} -> {replicas}: {OUTSIDE}",) if live.replicas != newest.revision.replicas else ()

@@ -40,7 +40,7 @@ def restart(session: Session, namespace: str, name: str, limits: Limits) -> Outc
                 service=name, state=OutcomeState.IN_PROGRESS, revision=number, duration_ms=session.elapsed_ms()
             )
         count = live.replicas if service.scaling is None else handle.replicas
-        waited = converge(op, handle, service, count, give_up_at=op.give_up_at)
+        waited = converge(op, handle, service, count, give_up_at=op.give_up_at, is_fixed=False)
         _note(op, current, "")
         if waited.verdict.state is State.GOOD:
             return op.publisher.after(

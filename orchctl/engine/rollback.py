@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from orchctl.core.backend import Live
 from orchctl.core.capability import Feature
 from orchctl.core.document import spec_hash
 from orchctl.core.revision import Recorded, RevisionStatus
 from orchctl.core.rollout import Outcome
+from orchctl.engine.counts import kept_count
 from orchctl.engine.deploy import DeployOptions, deploy
 from orchctl.engine.history import Records, newest_with, numbered
 from orchctl.engine.operation import Limits
@@ -25,6 +25,7 @@ class Rollback:
     target: Recorded
     planned: Planned
     replicas: int
+    replicas_by: str = ""
 
 
 def plan_rollback(session: Session, namespace: str, name: str, *, to: int | None = None) -> Rollback:
@@ -32,9 +33,12 @@ def plan_rollback(session: Session, namespace: str, name: str, *, to: int | None
     records = Records(session.store, namespace, name).newest_first()
     target = numbered(records, to) if to is not None else previous_good(records, name)
     live = session.reader.live(namespace, [name]).get(name)
-    replicas = kept_count(target, live, newest_with(records, RevisionStatus.DEPLOYED))
-    planned = plan_one(session, target.revision.service.sized(replicas))
-    return Rollback(target=target, planned=_priced(session, planned), replicas=replicas)
+    replicas, by = kept_count(target, live, records)
+    planned = _priced(session, plan_one(session, target.revision.service.sized(replicas)))
+    if by:
+        notes = (*planned.plan.notes, f"replicas stay {replicas}: {by}")
+        planned = replace(planned, plan=replace(planned.plan, notes=notes))
+    return Rollback(target=target, planned=planned, replicas=replicas, replicas_by=by)
 
 
 def _priced(session: Session, planned: Planned) -> Planned:
@@ -48,7 +52,11 @@ def _priced(session: Session, planned: Planned) -> Planned:
 def rollback(session: Session, where: Rollback, limits: Limits, *, reason: str = "") -> Outcome:
     """Do it; the outcome of an ordinary deploy."""
     options = DeployOptions(
-        limits=limits, reason=reason, rollback_of=where.target.revision.number, replicas=where.replicas
+        limits=limits,
+        reason=reason,
+        rollback_of=where.target.revision.number,
+        replicas=where.replicas,
+        replicas_by=where.replicas_by,
     )
     return deploy(session, where.target.revision.service, options)
 
@@ -72,13 +80,3 @@ def previous_good(records: Sequence[Recorded], name: str) -> Recorded:
 def _uncounted(recorded: Recorded) -> str:
     """The hash of its spec, whatever the count."""
     return spec_hash(recorded.revision.service.sized(0))
-
-
-def kept_count(recorded: Recorded, live: Live | None, deployed: Recorded | None) -> int:
-    """The count a rollback to ``recorded`` keeps: a live count that somebody set by hand, else the recorded one.
-
-    Set by hand = it differs from what the deployed revision sent.
-    """
-    if live is not None and deployed is not None and live.replicas != deployed.revision.replicas and live.replicas:
-        return live.replicas
-    return recorded.revision.replicas

@@ -160,7 +160,15 @@ def _send(op: Operation, live: Live, wanted: int) -> Handle:
     return send(op, write, live.expect, f"scale {live.replicas} -> {wanted}")
 
 
-def converge(op: Operation, handle: Handle, service: Service, count: int, *, give_up_at: float | None) -> Waited:
+def converge(
+    op: Operation,
+    handle: Handle,
+    service: Service,
+    count: int,
+    *,
+    give_up_at: float | None,
+    is_fixed: bool = True,
+) -> Waited:
     """Wait for what was sent; where the backend needed more instances on the way, then for ``count``, of which no note is
     made."""
 
@@ -171,7 +179,7 @@ def converge(op: Operation, handle: Handle, service: Service, count: int, *, giv
             op.publisher.saw(service, progress)
             reminder.saw(progress)
 
-        return wait(op.session, sent, service, lease=op.lease, give_up_at=give_up_at, saw=saw)
+        return wait(op.session, sent, service, lease=op.lease, give_up_at=give_up_at, saw=saw, is_fixed=is_fixed)
 
     waited = waited_for(handle)
     if waited.verdict.state is not State.GOOD or handle.replicas == count:

@@ -108,10 +108,17 @@ def revision_of(template: str, records: Sequence[Recorded]) -> int:
     return 0
 
 
+def _is_healthy(live: Live, progress: Progress) -> bool:
+    return phase_of(live, progress, None) is Phase.HEALTHY
+
+
 def _message(live: Live | None, progress: Progress, newest: Recorded | None, lease: LeaseInfo | None) -> str:
     if newest is not None and newest.status is RevisionStatus.PENDING:
         if lease is not None:
             return f"revision {newest.revision.number} is being rolled out by {lease}"
+        if live is not None and live.template_hash == newest.revision.template_hash and _is_healthy(live, progress):
+            number = newest.revision.number
+            return f"revision {number} runs; nobody waited for it, and the next deploy records it as deployed"
         return (
             f"revision {newest.revision.number} was started by {newest.revision.created_by} and not finished; "
             "finish it by running the same deploy again"

@@ -48,9 +48,12 @@ class Judge:
     instance's history is no failure of the new one.
     """
 
-    def __init__(self, service: Service, *, replicas: int) -> None:
+    def __init__(self, service: Service, *, replicas: int, is_fixed: bool = True) -> None:
+        """``is_fixed`` False, or bounds in the spec: something else may change the count while we wait, and what it says now
+        is right."""
         self._service = service
         self._replicas = replicas
+        self._is_fixed = is_fixed and service.scaling is None
         self._ready_since: dict[str, float] = {}
         self._starting_since: dict[str, float] = {}
         self._trouble_since: dict[tuple[str, FailureKind], float] = {}
@@ -59,6 +62,7 @@ class Judge:
     def look(self, progress: Progress, now: float) -> Verdict:
         """The verdict on this look."""
         current = [i for i in progress.instances if i.current]
+        self._replicas = self._replicas if self._is_fixed else progress.replicas
         if any(i.state is InstanceState.STOPPING for i in progress.instances):
             self._room_came = True
             current = [_with_room_to_come(i) for i in current]
@@ -86,7 +90,7 @@ class Judge:
 
     def _missing(self, progress: Progress, current: Sequence[Instance], now: float) -> str:
         """What is not true yet of a finished rollout; "" when everything is."""
-        wanted = self._wanted(progress)
+        wanted = self._replicas
         soak = self._service.rollout.min_ready_ms / 1000
         there = [i for i in current if i.state is not InstanceState.EXITED]
         ready = [i for i in there if _serves(i)]
@@ -102,10 +106,6 @@ class Judge:
         if not progress.settled:
             return progress.note or "the backend is still updating"
         return progress.stalled
-
-    def _wanted(self, progress: Progress) -> int:
-        """With bounds, something else may change the count while we wait: what it says now is right."""
-        return self._replicas if self._service.scaling is None else progress.replicas
 
     def _lost(self, progress: Progress, current: Sequence[Instance], now: float) -> tuple[Culprit, ...]:
         troubled = [Culprit(i.problem, i) for i in current if i.problem]

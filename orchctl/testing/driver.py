@@ -70,6 +70,10 @@ class Driver:
     def delete(self, name: str) -> Outcome:
         return self.run(lambda s: deleting.delete(s, self.namespace, name, self.limits))
 
+    def where_rollback_goes(self, name: str, to: int | None = None) -> rolling_back.Rollback:
+        with stores.connect(self.world.backend, self.world.context) as connection:
+            return rolling_back.plan_rollback(self._session(connection), self.namespace, name, to=to)
+
     def rollback(self, name: str, to: int | None = None) -> Outcome:
         def go(session: Session) -> Outcome:
             where = rolling_back.plan_rollback(session, self.namespace, name, to=to)

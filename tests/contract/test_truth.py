@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from orchctl.core.backend import Secrets
+from orchctl.core.plan import Plan
 from orchctl.core.revision import RevisionStatus
-from orchctl.core.rollout import FailureKind, OutcomeState
+from orchctl.core.rollout import Event, EventKind, FailureKind, Handle, OutcomeState
+from orchctl.core.service import OnFailure
 from orchctl.engine.journal import Journal
 from orchctl.engine.operation import Limits
 from orchctl.errors import (
@@ -224,3 +227,98 @@ def test_a_restart_after_a_stale_version_gives_up_in_the_end(
     with pytest.raises(StalePlan):
         driver.restart("web")
     assert definition(world).epoch == 0
+
+
+def test_a_count_set_by_hand_survives_two_ways_back(world: FakeWorld, driver: Driver) -> None:
+    """An automatic one, then one by hand; each plan and record says who set it."""
+    driver.deploy(world.service(greeting="one"))
+    driver.scale("web", "5")
+    by = driver.history("web")[0].override_by
+    assert driver.deploy(world.service(Behaviour.CRASH, greeting="bad")).state is OutcomeState.ROLLED_BACK
+    assert (driver.history("web")[0].replicas_override, driver.history("web")[0].override_by) == (5, by)
+    for _ in range(2):
+        driver.rollback("web", to=1)
+        assert greetings(world.truth("web")) == ["one"] * 5
+    driver.deploy(world.service(greeting="two"))
+    driver.rollback("web", to=1)
+    assert greetings(world.truth("web")) == ["one"] * 2, "the file has said another count since"
+
+
+def test_a_count_set_by_hand_survives_a_failed_deploy_that_was_left(world: FakeWorld, driver: Driver) -> None:
+    driver.deploy(world.service(greeting="one"))
+    driver.scale("web", "5")
+    bad = world.service(Behaviour.CRASH, greeting="bad")
+    driver.deploy(replace(bad, rollout=replace(bad.rollout, on_failure=OnFailure.PAUSE)))
+    driver.rollback("web")
+    assert greetings(world.truth("web")) == ["one"] * 5
+
+
+def test_a_count_changed_outside_is_kept_and_the_plan_says_so(world: FakeWorld, driver: Driver) -> None:
+    driver.deploy(world.service(greeting="one"))
+    driver.deploy(world.service(greeting="two"))
+    recount(world, 4)
+    plan = driver.plan(world.service(greeting="two")).plan
+    assert plan.notes == ("replicas 4 -> 2: set by an autoscaler or by hand on the backend",)
+    where = driver.where_rollback_goes("web")
+    assert where.planned.plan.notes[-1] == "replicas stay 4: set by an autoscaler or by hand on the backend"
+    driver.rollback("web")
+    driver.rollback("web", to=2)
+    assert greetings(world.truth("web")) == ["two"] * 4
+
+
+def recount(world: FakeWorld, replicas: int) -> None:
+    definition(world).replicas, definition(world).version = replicas, world.cluster.next_version()
+
+
+def test_a_rollback_after_an_automatic_one_goes_to_the_revision_before(world: FakeWorld, driver: Driver) -> None:
+    driver.deploy(world.service(greeting="one"))
+    driver.deploy(world.service(greeting="two"))
+    assert driver.deploy(world.service(Behaviour.CRASH, greeting="bad")).state is OutcomeState.ROLLED_BACK
+    assert driver.rollback("web").state is OutcomeState.CONVERGED
+    assert greetings(world.truth("web")) == ["one", "one"]
+
+
+def test_a_count_that_nobody_fixed_is_no_conflict(
+    world: FakeWorld, driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An autoscaler moves it between our look and our write, and again while we wait."""
+    loose = replace(world.service(greeting="one"), replicas=None)
+    driver.deploy(loose)
+    recount(world, 2)
+    real = FakeWriter.apply
+
+    def raced(self: FakeWriter, plan: Plan, *, revision: int, secrets: Secrets) -> Handle:
+        monkeypatch.setattr(FakeWriter, "apply", real)
+        recount(world, 3)
+        return real(self, plan, revision=revision, secrets=secrets)
+
+    monkeypatch.setattr(FakeWriter, "apply", raced)
+    again = {"progress": lambda: recount(world, 4)}
+
+    def meanwhile(event: Event) -> None:
+        if event.kind is EventKind.PROGRESS and event.progress and len(event.progress.instances) > 3:
+            again.pop("progress", lambda: None)()
+
+    driver.on_event = meanwhile
+    assert driver.deploy(replace(loose, env={"GREETING": "two"})).state is OutcomeState.CONVERGED
+    assert greetings(world.truth("web")) == ["two"] * 4
+
+
+def test_revisions_that_nobody_watched_are_there_to_go_back_to(world: FakeWorld, driver: Driver) -> None:
+    hasty = replace(driver, limits=Limits(wait=False))
+    for greeting in ("one", "two"):
+        assert hasty.deploy(world.service(greeting=greeting)).state is OutcomeState.IN_PROGRESS
+        world.clock.sleep(30)
+    message = driver.status("web").message
+    assert message == "revision 2 runs; nobody waited for it, and the next deploy records it as deployed"
+    assert driver.deploy(world.service(Behaviour.CRASH, greeting="bad")).state is OutcomeState.ROLLED_BACK
+    assert greetings(world.truth("web")) == ["two", "two"]
+    assert [r.status.value for r in driver.history("web")] == ["deployed", "rolled_back", "superseded", "superseded"]
+
+
+def test_a_revision_that_nobody_watched_and_that_does_not_run_was_interrupted(world: FakeWorld, driver: Driver) -> None:
+    driver.deploy(world.service(greeting="one"))
+    replace(driver, limits=Limits(wait=False)).deploy(world.service(Behaviour.NEVER_READY, greeting="bad"))
+    world.clock.sleep(30)
+    assert driver.deploy(world.service(greeting="two")).state is OutcomeState.CONVERGED
+    assert [(r.status.value, r.note) for r in driver.history("web")][1] == ("failed", "interrupted")

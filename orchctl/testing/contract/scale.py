@@ -45,6 +45,14 @@ class ScaleContract:
         driver.rollback("web")
         assert greetings(world.truth("web")) == ["one"] * 4
 
+    def test_rollback_keeps_a_count_that_no_spec_says(self, world: World, driver: Driver) -> None:
+        """Scaled, then deployed: the count is the live one all the way, and so it is on the way back."""
+        driver.deploy(replace(world.service(greeting="one"), replicas=None))
+        driver.scale("web", "3")
+        driver.deploy(replace(world.service(greeting="two"), replicas=None))
+        driver.rollback("web")
+        assert greetings(world.truth("web")) == ["one"] * 3
+
     def test_the_next_deploy_of_the_file_resets_the_count_and_says_so(self, world: World, driver: Driver) -> None:
         driver.deploy(world.service())
         driver.scale("web", "3")
