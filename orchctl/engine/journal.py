@@ -49,6 +49,11 @@ class Journal:
     def close(self) -> None:
         os.close(self._fd)
 
+    def discard(self) -> None:
+        """Nothing came of it: as if it had never been opened."""
+        self.path.unlink(missing_ok=True)
+        _remove_empty(self.path.parent)
+
 
 def open_journal(context: Context, *, namespace: str, name: str, verb: str, token: str, at: str) -> Journal:
     """Start the journal of one operation and drop the service's oldest beyond the last twenty."""
@@ -91,11 +96,15 @@ def forget(context: Context, *, namespace: str, name: str) -> None:
         directory = _directory(context, kind, namespace, name)
         for path in directory.glob("*.json*"):
             path.unlink(missing_ok=True)
-        for empty in (directory, *directory.parents[:3]):
-            try:
-                empty.rmdir()
-            except OSError:  # absent, or something of another service is in it
-                break
+        _remove_empty(directory)
+
+
+def _remove_empty(directory: Path) -> None:
+    for empty in (directory, *directory.parents[:3]):
+        try:
+            empty.rmdir()
+        except OSError:  # absent, or something of another service is in it
+            break
 
 
 def _directory(context: Context, kind: str, namespace: str, name: str) -> Path:

@@ -20,6 +20,7 @@ from orchctl.errors import (
     AuthRefused,
     Conflict,
     Locked,
+    NotFound,
     OrchctlError,
     OutcomeUnknown,
     StalePlan,
@@ -105,6 +106,7 @@ def operation(session: Session, namespace: str, name: str, verb: str, limits: Li
             "the lease of a deployer that died was taken over without compare-and-set: let nobody else do the same now"
         )
         session.tell(EventKind.PROBLEM, name, text)
+    give_back = lease.release
     try:
         journal = open_journal(
             session.context,
@@ -128,11 +130,16 @@ def operation(session: Session, namespace: str, name: str, verb: str, limits: Li
                 give_up_at=give_up_at,
                 lock_timeout_ms=limits.lock_timeout_ms,
             )
+        except NotFound:
+            if not journal.has_intent:  # a mistyped name leaves nothing that looks like a service
+                journal.discard()
+                give_back = lease.remove
+            raise
         finally:
             publisher.close()
             journal.close()
     finally:
-        lease.release()
+        give_back()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,17 @@ class DeleteContract:
             driver.delete("absent")
         assert world.truth("absent").leftovers == ()
 
+    @pytest.mark.parametrize("verb", ["scale", "restart"])
+    def test_a_mistyped_name_leaves_nothing_that_could_be_deleted(
+        self, world: World, driver: Driver, verb: str
+    ) -> None:
+        with pytest.raises(NotFound):
+            driver.scale("absent", "2") if verb == "scale" else driver.restart("absent")
+        assert world.truth("absent").leftovers == ()
+        assert list(world.context.state_dir.rglob("absent*")) == []
+        with pytest.raises(NotFound):
+            driver.delete("absent")
+
     def test_a_foreign_object_is_not_deleted(self, world: World, driver: Driver) -> None:
         world.foreign("web")
         with pytest.raises(ForeignObject):
