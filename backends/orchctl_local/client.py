@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchctl.core.codec import canonical_json
-from orchctl.errors import ForeignObject, NotFound, StalePlan
+from orchctl.core.diff import join
+from orchctl.core.service import Protocol, Service
+from orchctl.errors import ForeignObject, NotFound, StalePlan, UnsupportedFeature
 from orchctl_local.daemon_lock import holder, is_running
 from orchctl_local.files import next_version, prune_empty, read_json, remove, state_lock, write_durable
 from orchctl_local.layout import FILES, TREES, Layout
@@ -85,13 +87,37 @@ class Client:
         """Write ``make(present)`` if the version is still ``expect``, and have it kept."""
         with state_lock(self.layout):
             present = self._expected(namespace, name, expect)
+            wanted = make(present)
+            asked = present is None or present.service.ports != wanted.service.ports
+            if asked and (taken := self.taken_ports(wanted.service)):
+                raise UnsupportedFeature(name, "local", taken)
             # First, so that a definition is never written that nobody acts on.
             _start(self.layout)
             for digest, value in (secrets or {}).items():
                 write_durable(self.layout, self.layout.secret_file(namespace, name, digest), value)
-            desired = replace(make(present), version=next_version(self.layout))
+            desired = replace(wanted, version=next_version(self.layout))
             self._write(namespace, name, desired)
             return desired
+
+    def taken_ports(self, service: Service) -> list[tuple[str, str]]:
+        """(path in the spec, why) of every fixed port that another service of this context has: whichever process came
+        second would be taken for ready while the first one answers."""
+        fixed = {(p.published, p.protocol is Protocol.UDP): p for p in service.ports if p.published is not None}
+        if not fixed:
+            return []
+        found = []
+        for path in sorted(self.layout.desired.glob("*/*.json")):
+            other = self.definition(path.parent.name, path.stem)
+            if other is None or other.desired is None or path == self._path(service.namespace, service.name):
+                continue
+            owner = other.desired.service
+            for port in owner.ports:
+                if mine := fixed.get((port.published, port.protocol is Protocol.UDP)):
+                    text = (
+                        f"port {port.published} of this machine belongs to {owner.name} in namespace {owner.namespace}"
+                    )
+                    found.append((f"{join('ports', mine.name)}.published", text))
+        return found
 
     def delete(self, namespace: str, name: str, expect: str) -> None:
         """Remove the definition if the version is still ``expect``; the keeper stops what runs."""

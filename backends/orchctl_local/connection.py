@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from orchctl.core.backend import Connection, Fence, Reader, Writer
@@ -15,6 +15,8 @@ from orchctl_local.store import FileStore
 
 if TYPE_CHECKING:
     from orchctl.core.check import Check
+    from orchctl.core.plan import Issue
+    from orchctl.core.service import Service
 
 
 def open_context(context: Context, secrets_dir: str) -> LocalConnection:
@@ -52,6 +54,13 @@ class LocalConnection(Connection):
 
     def set_patience(self, seconds: float) -> None:
         """Files answer at once."""
+
+    def refusals(self, service: Service) -> Sequence[Issue]:
+        from orchctl.core.plan import Issue, Policy
+
+        with file_failures():
+            taken = self._client.taken_ports(service)
+        return [Issue(path=path, policy=Policy.REJECT, message=text) for path, text in taken]
 
     def checks(self, namespace: str) -> Iterator[Check]:  # noqa: ARG002 - the same for all
         from orchctl_local.checks import checks

@@ -85,7 +85,8 @@ class LocalReader(Reader):
             path = file_of(ref, self._client.layout, service.namespace, service.name, self._secrets_dir)
             return path is not None and path.is_file()
 
-        return [ref for ref in dict.fromkeys(references(service)) if not is_there(ref)]
+        named = (ref for ref in dict.fromkeys(references(service)) if ref.version or not ref.source)
+        return [ref for ref in named if not is_there(ref)]
 
     def _desired(self, namespace: str, name: str) -> Desired:
         found = self._client.definition(namespace, name)

@@ -159,7 +159,8 @@ class SwarmReader(Reader):
         return str((answer.get("Descriptor") or {}).get("digest", ""))
 
     def missing_secrets(self, service: Service) -> Sequence[SecretRef]:
-        refs = [f.secret for f in service.files.values() if f.secret]
+        found = [f.secret for f in service.files.values() if f.secret]
+        refs = [ref for ref in found if ref.version or not ref.source]
         if not refs:
             return []
         names = sorted({secret_name(service, ref) for ref in refs})

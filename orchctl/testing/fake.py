@@ -145,7 +145,8 @@ class FakeReader(Reader):
     def missing_secrets(self, service: Service) -> Sequence[SecretRef]:
         refs = [v for v in service.env.values() if isinstance(v, SecretRef)]
         held = [r for r in _provider_refs(service) if _secret_entry(service, r) in self._cluster.entries]
-        return [r for r in (*refs, *_provider_refs(service)) if r not in held and (r.source or r.name == "missing")]
+        gone = [r for r in _provider_refs(service) if r.version and r not in held]
+        return [*gone, *(r for r in refs if not r.source and r.name == "missing")]
 
     def _select(self, namespace: str, names: Sequence[str]) -> list[tuple[str, Definition]]:
         found = [(n, d) for (ns, n), d in self._cluster.definitions.items() if ns == namespace]

@@ -14,10 +14,14 @@ from orchctl.core.service import (
     Amount,
     File,
     Port,
+    Protocol,
     Rollout,
     SecretRef,
+    Service,
 )
+from orchctl.errors import UnsupportedFeature
 from orchctl.testing.driver import Driver
+from orchctl_local.ports import free_port
 from tests.unit.local.plain import apply, only, output, plain, progress
 from tests.worlds.local import LocalWorld
 
@@ -89,6 +93,25 @@ def test_a_fixed_port_that_somebody_else_has_fails_the_rollout(
     outcome = driver.deploy(service)
     assert (outcome.state, outcome.exit_code) == (OutcomeState.FAILED, 7)
     assert {f.kind for f in outcome.failures} == {FailureKind.PORT_TAKEN}
+
+
+def test_two_services_cannot_have_the_same_fixed_port(world: LocalWorld, driver: Driver) -> None:
+    """Whichever came second would be taken for ready while the process of the first one answers."""
+    number = free_port(Protocol.TCP, ())
+
+    def fixed(name: str) -> Service:
+        rollout = Rollout(max_surge=Amount(0), max_unavailable=Amount(1), min_ready_ms=200, deadline_ms=180_000)
+        ports = (Port(name="http", port=8080, published=number),)
+        return replace(world.service(name=name).sized(1), ports=ports, rollout=rollout)
+
+    outcomes = driver.deploy_all([fixed("one"), fixed("two")])
+    assert sorted(o.state for o in outcomes) == [OutcomeState.CONVERGED, OutcomeState.FAILED], outcomes
+    loser, winner = sorted((o for o in outcomes), key=lambda o: o.state is OutcomeState.CONVERGED)
+    assert f"port {number} of this machine belongs to {winner.service}" in loser.message
+    assert not world.truth(loser.service).running
+    with pytest.raises(UnsupportedFeature):
+        driver.plan(fixed("three"))
+    assert driver.deploy(fixed(winner.service)).state is OutcomeState.UNCHANGED
 
 
 def test_a_process_whose_port_was_snatched_gets_another_one(world: LocalWorld) -> None:
