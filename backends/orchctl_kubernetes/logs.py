@@ -28,7 +28,7 @@ MOST_BYTES = 32 * 2**20  # of a read that does not follow: held in memory
 _WAITING_LINES = 1000
 _LOOK_S = 0.2
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)\Z")
-_RUN = re.compile(r"([^/\s]+)(?:/(\d{1,9}))?")
+_RUN = re.compile(r"([A-Za-z0-9][^/\s]*)(?:/(\d{1,9}))?")
 
 
 def read(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from orchctl.errors import Unreachable, UsageError
-from orchctl_local.layout import Layout
+from orchctl_local.layout import Layout, is_former, others
 
 LOCK_TIMEOUT_S = 10.0
 _NO_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST)
@@ -24,13 +24,31 @@ _LOCK_POLL_S = 0.02
 
 def make_root(layout: Layout) -> None:
     """Create the context's directory, readable by its owner only; UsageError when it cannot stand there (a home that
-    nobody can write to), or when another user could write into it."""
+    nobody can write to), when another user could write into it, or when it is somebody's already."""
     _make_whole(layout.root)
     if not is_private(layout.root.stat()):
         raise UsageError(
             f"{layout.root} belongs to another user or can be written by others",
             hint="give the context a state_dir that only you can write",
         )
+    if not is_ours(layout):
+        raise UsageError(
+            f"{layout.root} has things in it that orchctl did not put there, and nothing of orchctl's",
+            hint="give the context another state_dir, or move them away",
+        )
+
+
+def is_ours(layout: Layout) -> bool:
+    """Marked, or made before there were marks, or empty: the lock is made before the mark and goes after it."""
+    if layout.mark.exists() or (is_former(layout) and not others(layout)):
+        return True
+    strange = {path.name for path in layout.root.iterdir()} - {layout.state_lock.name}
+    return not strange or layout.mark.exists()  # whoever was quicker than this look has left a mark first
+
+
+def _settle(layout: Layout) -> None:
+    """The caller holds the lock; the mark comes before everything else."""
+    layout.mark.touch(mode=0o600)
     for name in ("desired", "store", "tmp", "programs"):
         (layout.root / name).mkdir(exist_ok=True, mode=0o700)
 
@@ -101,18 +119,27 @@ def state_lock(layout: Layout, *, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator
     end = time.monotonic() + timeout_s
     while True:
         make_root(layout)
-        descriptor = os.open(layout.state_lock, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            if try_lock(descriptor) and same_file(descriptor, layout.state_lock):
-                yield
-                return
-        finally:
-            os.close(descriptor)
+        if (descriptor := _open_lock(layout)) is not None:
+            try:
+                if try_lock(descriptor) and same_file(descriptor, layout.state_lock):
+                    _settle(layout)
+                    yield
+                    return
+            finally:
+                os.close(descriptor)
         if time.monotonic() > end:
             raise Unreachable(
                 f"{layout.state_lock} is held by another process", hint="another orchctl is writing; try again"
             )
         time.sleep(_LOCK_POLL_S)
+
+
+def _open_lock(layout: Layout) -> int | None:
+    """None when a delete took the directory away at this very moment."""
+    try:
+        return os.open(layout.state_lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    except FileNotFoundError:
+        return None
 
 
 def try_lock(descriptor: int) -> bool:

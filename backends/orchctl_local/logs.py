@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from orchctl.core.endpoint import LogLine
+from orchctl.core.files import path_part
 
 _FOLLOW_S = 0.2
 _STREAMS = ("stdout", "stderr")
@@ -39,7 +40,7 @@ def read_logs(
 
 def _open(home: Path, instance: str, known: dict[Path, _Tail]) -> dict[Path, _Tail]:
     """A reader for every output file that exists now; those that are known go on where they were."""
-    directories = [home / instance] if instance else sorted(home.iterdir()) if home.is_dir() else []
+    directories = [home / path_part(instance)] if instance else sorted(home.iterdir()) if home.is_dir() else []
     paths = [(directory, stream) for directory in directories for stream in _STREAMS]
     return {
         path: known.get(path) or _Tail(path, directory.name, stream)

@@ -11,6 +11,7 @@ from typing import Any
 from orchctl.core.backend import Live, Reader
 from orchctl.core.codec import canonical_json
 from orchctl.core.endpoint import Endpoint, LogLine
+from orchctl.core.files import path_part
 from orchctl.core.rollout import Handle, Progress
 from orchctl.core.service import SecretRef, Service
 from orchctl.errors import AuthRefused, NotFound, Unreachable, UsageError
@@ -120,7 +121,9 @@ class SwarmReader(Reader):
     def logs(
         self, namespace: str, name: str, *, instance: str = "", tail: int = 0, since_ms: int = 0, follow: bool = False
     ) -> Iterator[LogLine]:
-        path = f"/tasks/{instance}/logs" if instance else f"/services/{self._one(namespace, name)['ID']}/logs"
+        path = (
+            f"/tasks/{path_part(instance)}/logs" if instance else f"/services/{self._one(namespace, name)['ID']}/logs"
+        )
         return logs.read(self._reading, path, instance, tail=tail, since_ms=since_ms, follow=follow)
 
     def _one(self, namespace: str, name: str) -> Json:
@@ -144,9 +147,8 @@ class SwarmReader(Reader):
         return self._pins[name]
 
     def _ask_registry(self, name: str) -> str:
-        headers = self._reading.registry_auth(name)
         try:
-            answer = self._reading.answer("GET", f"/distribution/{name}/json", {}, headers=headers).json()
+            answer = self._reading.distribution(name)
         except (NotFound, AuthRefused):
             return ""
         except (Unreachable, UsageError) as error:
@@ -156,7 +158,8 @@ class SwarmReader(Reader):
                 f"the registry cannot say which image {name} is now: {error.message}",
                 hint="give the image by digest, or set backends.swarm.resolve_image to never",
             ) from error
-        return str((answer.get("Descriptor") or {}).get("digest", ""))
+        found = answer.get("Descriptor")
+        return str(found.get("digest", "")) if isinstance(found, dict) else ""
 
     def missing_secrets(self, service: Service) -> Sequence[SecretRef]:
         found = [f.secret for f in service.files.values() if f.secret]

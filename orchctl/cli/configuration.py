@@ -27,6 +27,8 @@ _COMMON = ("backend", "namespace", "protected", "catalog", "store", "cluster", "
 _CATALOG_KINDS = ("consul",)
 _SWITCHES = ("mesh",)
 _HEADER_NOISE = re.compile(r"[\[\]\"'\s]")
+_CONTEXT_NAME = re.compile(r"(?![.])[^/\x00-\x1f\x7f]{1,100}")
+"""It stands in paths, documents and terminals."""
 _AT_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 
 
@@ -175,6 +177,9 @@ class _File:
             self._fail(
                 f"{where} is not a table", name, table="contexts", hint=f'write: [{where}] and backend = "local"'
             )
+        if not _CONTEXT_NAME.fullmatch(name):
+            hint = "no / and no control characters, not starting with a dot, at most 100 characters"
+            self._fail(f"{name[:100]!r} cannot be the name of a context", "", table=where, hint=hint)
         backend = self._typed(table, "backend", str, "", table=where)
         if not backend:
             self._fail(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
@@ -21,6 +22,7 @@ from orchctl.cli.noting import keep_contexts
 from orchctl.cli.options import Printing, Talk
 from orchctl.cli.place import all_entries, chosen, cluster_of
 from orchctl.cli.terminal import terminal_of
+from orchctl.core.files import replace_file
 from orchctl.errors import ConfigError, UnknownContext
 
 Format = Annotated[
@@ -30,7 +32,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The context.", show_d
 MaybeName = Annotated[str, typer.Argument(metavar="NAME", help="Default: the current one.", show_default=False)]
 
 _TABLE = re.compile(r"^\s*\[", re.MULTILINE)
-_DEFAULT = re.compile(r"^default\s*=.*$", re.MULTILINE)
+_DEFAULT = re.compile(r"^default[ \t]*=[^\r\n]*", re.MULTILINE)
 
 
 def ls(talk: Printing, output: Format = "table") -> int:
@@ -139,20 +141,35 @@ def _file(entry: ContextEntry) -> str:
 
 
 def _write_default(path: Path, name: str) -> None:
-    """Change one line and leave the rest of the file, comments included, as it is."""
+    """Change one line and leave the rest of the file as it is, comments, mode and links included."""
+    hint = f"set it by hand, in the project's {PROJECT_FILE}, or with ORCHCTL_CONTEXT"
     try:
-        text = path.read_text("utf-8") if path.exists() else ""
-        table = _TABLE.search(text)
-        head, rest = (text[: table.start()], text[table.start() :]) if table else (text, "")
-        line = f'default = "{name}"'
-        head = _DEFAULT.sub(lambda _: line, head, count=1) if _DEFAULT.search(head) else f"{line}\n{head}"
+        text = path.read_bytes().decode("utf-8") if path.exists() else ""
+        changed = _with_default(text, name)
+        if changed is None:
+            raise ConfigError("its default cannot be changed without changing more", file=str(path), hint=hint)
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(head + rest)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        replace_file(path.resolve(), changed.encode("utf-8"))
     except OSError as error:
-        hint = f"set it by hand, in the project's {PROJECT_FILE}, or with ORCHCTL_CONTEXT"
         raise ConfigError(f"the configuration cannot be written: {error.strerror}", file=str(path), hint=hint) from None
+
+
+def _with_default(text: str, name: str) -> str | None:
+    """None when what comes out is not the same with another default: nobody expects a default over several lines."""
+    import tomllib  # for this verb alone
+
+    table = _TABLE.search(text)
+    head, rest = (text[: table.start()], text[table.start() :]) if table else (text, "")
+    line = f"default = {_quoted(name)}"
+    end = "\r\n" if "\r\n" in text else "\n"
+    head = _DEFAULT.sub(lambda _: line, head, count=1) if _DEFAULT.search(head) else f"{line}{end}{head}"
+    try:
+        is_right = tomllib.loads(head + rest) == {**tomllib.loads(text), "default": name}
+    except tomllib.TOMLDecodeError:
+        is_right = False
+    return head + rest if is_right else None
+
+
+def _quoted(text: str) -> str:
+    """A basic string of TOML: what JSON writes, but for DEL."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

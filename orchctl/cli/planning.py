@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from orchctl.cli.configuration import working_directory
 from orchctl.cli.render.documents import headed, one_or_list, plan_item
 from orchctl.cli.render.plan import plan_lines
 from orchctl.cli.terminal import Terminal
 from orchctl.core.codec import from_plain, to_plain
+from orchctl.core.files import is_replaceable, replace_file
 from orchctl.core.plan import Plan
 from orchctl.engine.plan import Planned
 from orchctl.errors import UsageError
@@ -38,17 +37,12 @@ def is_pending(planned: Sequence[Planned]) -> bool:
 def save_plans(file: str, plans: Sequence[Plan]) -> None:
     """Write all or nothing; readable by the owner only, because environment values stand in it."""
     path = working_directory() / file
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     text = json.dumps(headed(_KIND, {"plans": [to_plain(p) for p in plans]}), indent=2) + "\n"
     try:
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as target:
-            target.write(text)
-            target.flush()
-            os.fsync(target.fileno())
-        temporary.replace(path)
-        _sync(path.parent)
+        if not is_replaceable(path):
+            raise UsageError(f"the plan cannot be written to {file}: it is no regular file")
+        replace_file(path, text.encode("ascii"), mode=0o600)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise UsageError(f"the plan cannot be written to {file}: {error.strerror}") from None
 
 
@@ -65,11 +59,3 @@ def read_plans(file: str) -> list[Plan]:
         raise UsageError(
             f"the plan {file} cannot be used: {error}", hint="make one with: orchctl plan --out FILE"
         ) from None
-
-
-def _sync(directory: Path) -> None:
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

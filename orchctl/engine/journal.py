@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from orchctl.core.context import Context
+from orchctl.core.files import path_part, replace_file
 from orchctl.errors import UsageError
 
 INTENT = "intent"
@@ -70,13 +71,7 @@ def write_evidence(context: Context, *, namespace: str, name: str, revision: int
     directory = _directory(context, "evidence", namespace, name)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = directory / f"r{revision}.json"
-    temporary = path.with_suffix(".tmp")
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        json.dump(document, file, indent=2)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    _fsync_directory(directory)
+    replace_file(path, json.dumps(document, indent=2).encode("ascii"), mode=0o600)
     return path
 
 
@@ -108,7 +103,7 @@ def _remove_empty(directory: Path) -> None:
 
 
 def _directory(context: Context, kind: str, namespace: str, name: str) -> Path:
-    return context.state_dir / kind / context.name / namespace / name
+    return context.state_dir.joinpath(kind, *map(path_part, (context.name, namespace, name)))
 
 
 def _unwritable(path: Path, error: OSError) -> UsageError:

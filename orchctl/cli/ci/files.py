@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchctl.cli.configuration import working_directory
+from orchctl.core.files import replace_file, try_writing
 from orchctl.errors import UsageError
 
 WRITES = ("deploy", "scale", "rollback", "restart", "delete")
@@ -37,23 +38,16 @@ class ReportFile:
         try:
             if self.path.exists() and not self.path.is_file():
                 raise UsageError(f"the report cannot be written to {self.name}: it is no regular file")
-            self._temporary.touch()
-            self._temporary.unlink()
+            try_writing(self.path)
         except OSError as error:
             raise self._failure(error) from None
 
     def write(self, text: str) -> None:
         """All or nothing; UsageError when it cannot be written."""
         try:
-            self._temporary.write_text(text, "utf-8")
-            self._temporary.replace(self.path)
+            replace_file(self.path, text.encode("utf-8"))
         except OSError as error:
-            self._temporary.unlink(missing_ok=True)
             raise self._failure(error) from None
-
-    @property
-    def _temporary(self) -> Path:
-        return self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
 
     def _failure(self, error: OSError) -> UsageError:
         return UsageError(f"the report cannot be written to {self.name}: {error.strerror}")

@@ -37,7 +37,7 @@ SETTINGS: Mapping[str, Mapping[str, str]] = {
     },
     "local": {
         "secrets_dir": "Directory of secrets that a spec names without a provider: one file each.",
-        "state_dir": "Directory of the definitions, records and logs. Default: local/CONTEXT under orchctl's own.",
+        "state_dir": "Directory under which each context has one of its own, orchctl-local/CONTEXT. Default: local/CONTEXT under orchctl's.",
     },
     "marathon": {
         "urls": "Addresses of Marathon's masters, a list: http://HOST:8080. Default: MARATHON_URL.",

@@ -111,21 +111,11 @@ def test_the_daemon_does_not_keep_the_callers_output_open(world: LocalWorld) -> 
 
 @pytest.mark.parametrize("directory", ["deep/" * 40 + "here", "od d;%(here)s #'\"$HOME"])
 def test_any_directory_will_do(world: LocalWorld, tmp_path: Path, directory: str) -> None:
-    world.root = tmp_path / directory
+    world.root = tmp_path / directory / "orchctl-local" / "here"
     world.context = replace(world.context, settings={"state_dir": directory}, base_dir=tmp_path)
     assert Driver(world).deploy(plain(world)).state is OutcomeState.CONVERGED
     assert Driver(world).delete("web").state is OutcomeState.DELETED
     assert not world.root.exists()
-
-
-def test_a_users_own_files_in_the_state_directory_stay(world: LocalWorld, tmp_path: Path) -> None:
-    world.root = tmp_path / "mine"
-    world.root.mkdir(mode=0o700)
-    (world.root / "notes.txt").write_text("keep me")
-    world.context = replace(world.context, settings={"state_dir": str(world.root)})
-    Driver(world).deploy(plain(world))
-    Driver(world).delete("web")
-    assert [p.name for p in world.root.iterdir()] == ["notes.txt"]
 
 
 def test_a_reader_writes_nothing(world: LocalWorld, driver: Driver) -> None:

@@ -50,6 +50,11 @@ def test_a_service_without_output_has_no_lines(tmp_path: Path) -> None:
     assert texts(tmp_path, instance="web-9-9") == []
 
 
+def test_an_instance_is_no_path(home: Path) -> None:
+    for name in (f"x/../../{home.name}/web-1-1", str(home / "web-1-1"), f"../{home.name}/web-1-1", "."):
+        assert texts(home, instance=name) == []
+
+
 def test_the_rotated_file_comes_first(home: Path) -> None:
     (home / "web-1-1" / "stdout.log").rename(home / "web-1-1" / "stdout.log.1")
     write(home, "web-1-1", "stdout", f"{T + 25} after the rotation\n")

@@ -59,8 +59,8 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def world(local_world: LocalWorld, project: Path) -> Iterator[LocalWorld]:
-    local_world.root = project.parent / "kept" / "state"
-    local_world.context = replace(local_world.context, settings={"state_dir": str(local_world.root)})
+    local_world.root = project.parent / "kept" / "state" / "orchctl-local" / "here"
+    local_world.context = replace(local_world.context, settings={"state_dir": str(project.parent / "kept" / "state")})
     return local_world
 
 
