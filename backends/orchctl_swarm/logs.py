@@ -19,6 +19,8 @@ _STREAMS = {0: "stdout", 1: "stdout", 2: "stderr", 3: _ENGINE}
 LONGEST_LINE = 64 * 1024
 _MOST_BYTES = 32 * 2**20  # of a read that does not follow: sorted in memory
 _STAMP = re.compile(rb"\d{4}-\d\d-\d\dT[\d:.]+Z (com\.docker\.swarm\.\S+ )?")
+_LINE_BYTES = 200  # what a line costs beside its text
+_LONGEST_FRAME = 4 << 20  # the engine cuts what a program prints into pieces of 16 KiB
 _TASK = re.compile(r"com\.docker\.swarm\.task\.id=(\w+)")
 
 
@@ -50,9 +52,9 @@ def _newest(lines: Iterable[LogLine]) -> tuple[list[LogLine], list[LogLine]]:
             told.append(replace(line, stream="stderr"))
             continue
         kept.append(line)
-        size += len(line.text)
+        size += len(line.text) + _LINE_BYTES
         while size > _MOST_BYTES:
-            size -= len(kept.popleft().text)
+            size -= len(kept.popleft().text) + _LINE_BYTES
     return list(kept), told
 
 
@@ -75,18 +77,18 @@ def frames(chunks: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
     """(stream, payload) of every frame: one byte stream, three of nothing, four of length, payload. Stream 3 is the
     engine's own word.
 
-    A first byte that is no stream means a terminal's raw output: passed through.
+    A first byte that is no stream, or a length that no frame has, means a terminal's raw output: passed through.
     """
     buffer, is_raw = bytearray(), False
     for chunk in chunks:
         buffer += chunk
         while len(buffer) >= _HEADER:
-            is_raw = is_raw or buffer[0] not in _STREAMS or buffer[1:4] != b"\0\0\0"
+            size = int.from_bytes(buffer[4:_HEADER], "big")
+            is_raw = is_raw or buffer[0] not in _STREAMS or buffer[1:4] != b"\0\0\0" or size > _LONGEST_FRAME
             if is_raw:
                 yield "stdout", bytes(buffer)
                 buffer.clear()
                 break
-            size = int.from_bytes(buffer[4:_HEADER], "big")
             if len(buffer) < _HEADER + size:
                 break
             yield _STREAMS[buffer[0]], bytes(buffer[_HEADER : _HEADER + size])

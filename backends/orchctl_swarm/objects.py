@@ -74,9 +74,9 @@ class Objects:
             return {}
         found = self._ids(path, names)
         for name in sorted(set(names) - set(found)):
-            made = attempt(partial(self._writing.post, f"{path}/create", body(name)), AlreadyExists)
+            made = attempt(partial(self._writing.create, f"{path}/create", body(name)), AlreadyExists)
             if made:
-                found[name] = made["ID"]
+                found[name] = made
         return found if len(found) == len(names) else self._ids(path, names)
 
     def _ids(self, path: str, names: list[str]) -> dict[str, str]:

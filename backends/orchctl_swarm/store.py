@@ -39,10 +39,10 @@ class ConfigStore(Store):
             "Data": base64.b64encode(_FORMAT + body).decode("ascii"),
         }
         try:
-            made = self._writing.post("/configs/create", spec)
+            made = self._writing.create("/configs/create", spec)
         except AlreadyExists:
             raise AlreadyExists(f"{key} exists already") from None
-        return self._after(key, f"/configs/{made['ID']}", body, meta)
+        return self._after(key, f"/configs/{made}", body, meta)
 
     def get(self, key: str) -> Entry | None:
         found = attempt(lambda: self._reading.get(f"/configs/{store_name(key)}"), NotFound)

@@ -121,7 +121,7 @@ class SwarmWriter(Writer):
     def _create(self, service: Service, spec: Json) -> str:
         headers = self._reading.registry_auth(translate.image_of(spec))
         try:
-            return str(self._writing.post("/services/create", spec, headers=headers)["ID"])
+            return self._writing.create("/services/create", spec, headers=headers)
         except AlreadyExists:
             there = self._reader.services(service.namespace, [service.name]).get(service.name)
             _check_ours(there, service.namespace, service.name)

@@ -84,6 +84,7 @@ def test_what_the_engine_could_not_read_is_told_after_the_lines_and_not_as_one_o
 
 def test_what_is_held_to_be_sorted_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "_MOST_BYTES", 10)
+    monkeypatch.setattr(logs, "_LINE_BYTES", 0)
     kept, _ = _newest(LogLine(instance="t", text="12345", at_ms=n) for n in range(9))
     assert [line.at_ms for line in kept] == [7, 8]
 
