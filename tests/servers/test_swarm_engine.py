@@ -29,7 +29,8 @@ from tests.worlds.swarm import NAMESPACE, SwarmWorld
 
 pytestmark = pytest.mark.world_swarm
 
-BUDGET = 4
+BUDGET = 7
+"""The version, services, networks and records for the plan; services, tasks and nodes to say that all are ready."""
 SERVICES = 50
 PAUSE_WITHIN_MS = 10_000
 """Between one new instance and the next."""
@@ -83,7 +84,7 @@ def settled(connection: Connection, handle: Handle) -> Progress:
     return found
 
 
-def test_fifty_unchanged_services_take_four_requests_and_no_write(world: SwarmWorld, driver: Driver) -> None:
+def test_fifty_unchanged_services_take_seven_requests_and_no_write(world: SwarmWorld, driver: Driver) -> None:
     services = [replace(world.service(name=f"s{n}"), replicas=0, ports=(), health=Health()) for n in range(SERVICES)]
     assert {o.state for o in driver.deploy_all(services)} == {OutcomeState.CONVERGED}
     requests, writes = world.requests(), world.writes()
@@ -151,7 +152,8 @@ def test_registry_credentials_go_with_every_write_of_the_service(
         writer.scale(NAMESPACE, "web", 0, expect=connection.reader.live(NAMESPACE)["web"].expect)
         writer.restart(NAMESPACE, "web", expect=connection.reader.live(NAMESPACE)["web"].expect)
     writes = [r for r in world.proxy.requests if r.method == "POST" and "/services/" in r.path]
-    assert len(writes) == 3
+    assert len({r.path.partition("?")[0] for r in writes}) == 2, "created and updated"
+    assert len(writes) >= 3, "more where the engine had moved the version itself"
     for request in writes:
         sent = json.loads(base64.urlsafe_b64decode(request.headers["x-registry-auth"]))
         assert (sent["username"], sent["password"]) == ("ci", "hunter2")
