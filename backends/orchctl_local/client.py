@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchctl.core.codec import canonical_json
-from orchctl.core.diff import join
 from orchctl.core.service import Protocol, Service
 from orchctl.errors import ForeignObject, NotFound, StalePlan, UnsupportedFeature
 from orchctl_local.daemon_lock import holder, is_running
@@ -102,9 +101,11 @@ class Client:
     def taken_ports(self, service: Service) -> list[tuple[str, str]]:
         """(path in the spec, why) of every fixed port that another service of this context has: whichever process came
         second would be taken for ready while the first one answers."""
-        fixed = {(p.published, p.protocol is Protocol.UDP): p for p in service.ports if p.published is not None}
+        fixed = {(p.published, p.protocol is Protocol.UDP): p for p in service.ports if p.published}
         if not fixed:
             return []
+        from orchctl.core.diff import join  # what only looks does not load what plans consist of
+
         found = []
         for path in sorted(self.layout.desired.glob("*/*.json")):
             other = self.definition(path.parent.name, path.stem)
@@ -112,7 +113,7 @@ class Client:
                 continue
             owner = other.desired.service
             for port in owner.ports:
-                if mine := fixed.get((port.published, port.protocol is Protocol.UDP)):
+                if port.published and (mine := fixed.get((port.published, port.protocol is Protocol.UDP))):
                     text = (
                         f"port {port.published} of this machine belongs to {owner.name} in namespace {owner.namespace}"
                     )
