@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
 
 from orchctl.core.rollout import FailureKind, Instance, InstanceState, Problem, Progress
-from orchctl.core.service import Service
+from orchctl.core.service import Restart, Service
 from orchctl.core.units import counted, format_duration
 from orchctl.engine.thresholds import CRASHES_IN_ONE_SLOT, CRASHES_WHEN_HELD_BACK, TRANSIENT_S, UNSCHEDULABLE_S
 
@@ -112,7 +112,8 @@ class Judge:
         if progress.verdict is not None:
             return tuple(troubled) or (Culprit(progress.verdict),)
         at_once = [c for c in troubled if self._is_final(c, now)]
-        return tuple(at_once) or tuple(self._crash_loop(troubled)) or tuple(self._too_slow(current, now))
+        ended = [*at_once, *self._ended_for_good(current)]
+        return tuple(ended) or tuple(self._crash_loop(troubled)) or tuple(self._too_slow(current, now))
 
     def _is_final(self, culprit: Culprit, now: float) -> bool:
         problem, instance = culprit.problem, culprit.instance
@@ -124,6 +125,18 @@ class Judge:
         # A scheduler says what it found until it looks again, which it does some time after there is room.
         may_pass = problem.transient or (self._room_came and problem.kind in _OF_ROOM)
         return lasting >= TRANSIENT_S if may_pass else True
+
+    def _ended_for_good(self, current: Sequence[Instance]) -> Iterator[Culprit]:
+        """Processes that ``restart`` leaves ended: their next exit can never come."""
+        policy = self._service.restart
+        for instance in current if policy is not Restart.ALWAYS else ():
+            problem = instance.problem or Problem(
+                kind=FailureKind.CRASHED, message="ended with exit code 0", exit_code=0
+            )
+            by_itself = instance.state is InstanceState.EXITED and instance.exits and problem.kind in _EXITING
+            if by_itself and (policy is Restart.NEVER or problem.exit_code == 0):
+                text = f"{problem.message}; restart: {policy.value} does not start it again"
+                yield Culprit(replace(problem, message=text), instance)
 
     def _crash_loop(self, troubled: Sequence[Culprit]) -> list[Culprit]:
         """The third exit in one slot (the second, when the backend holds the next start back), or one exit in every slot

@@ -10,7 +10,7 @@ import pytest
 from orchctl.core.capability import Feature, Support
 from orchctl.core.revision import RevisionStatus
 from orchctl.core.rollout import Event, FailureKind, OutcomeState, Phase
-from orchctl.core.service import OnFailure
+from orchctl.core.service import OnFailure, Restart
 from orchctl.engine import verdict
 from orchctl.errors import WaitTimeout
 from orchctl.testing.contract.deploy import greetings
@@ -31,6 +31,13 @@ class FailureContract:
     @pytest.fixture(autouse=True)
     def _patience(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(verdict, "UNSCHEDULABLE_S", world.unschedulable_s)
+
+    def test_what_ended_and_is_not_started_again_is_known_at_once(self, world: World, driver: Driver) -> None:
+        if world.backend.capabilities()[Feature.RESTART_NEVER].support in (Support.UNSUPPORTED, Support.NOT_YET):
+            pytest.skip("this backend starts everything again")
+        outcome = driver.deploy(replace(world.service(Behaviour.CRASH).sized(1), restart=Restart.NEVER))
+        assert (outcome.state, {f.kind for f in outcome.failures}) == (OutcomeState.FAILED, {FailureKind.CRASHED})
+        assert "restart: never" in outcome.failures[0].message
 
     @pytest.mark.parametrize("behaviour", list(KINDS))
     def test_a_bad_update_is_rolled_back_and_the_old_version_never_stops(

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from orchctl.core.rollout import FailureKind, Instance, InstanceState, Problem, Progress
-from orchctl.core.service import Health, Probe, ProbeKind, Rollout, Scaling, Service
+from orchctl.core.service import Health, Probe, ProbeKind, Restart, Rollout, Scaling, Service
 from orchctl.engine.thresholds import UNSCHEDULABLE_S
 from orchctl.engine.verdict import Judge, State
 
@@ -66,6 +66,28 @@ def test_an_old_instances_crash_is_not_a_failure_of_the_new() -> None:
 @pytest.mark.parametrize(("exits", "state"), [(1, State.GOING), (2, State.GOING), (3, State.BAD)])
 def test_the_third_exit_in_one_slot_is_a_crash_loop(exits: int, state: State) -> None:
     assert Judge(SERVICE, replicas=1).look(look(troubled(FailureKind.CRASHED, exits=exits)), 1.0).state is state
+
+
+@pytest.mark.parametrize(
+    ("restart", "code", "state"),
+    [
+        (Restart.NEVER, 3, State.BAD),
+        (Restart.NEVER, 0, State.BAD),
+        (Restart.ON_FAILURE, 0, State.BAD),
+        (Restart.ON_FAILURE, 3, State.GOING),
+        (Restart.ALWAYS, 0, State.GOING),
+    ],
+)
+@pytest.mark.parametrize("is_told", [True, False])
+def test_the_end_of_what_is_not_started_again_is_a_verdict(
+    restart: Restart, code: int, state: State, is_told: bool
+) -> None:
+    problem = Problem(kind=FailureKind.CRASHED, message="ended", exit_code=code) if code or is_told else None
+    ended = Instance(id="a", slot="1", state=InstanceState.EXITED, exits=1, problem=problem)
+    verdict = Judge(replace(SERVICE, restart=restart), replicas=1).look(look(ended), 1.0)
+    assert verdict.state is state
+    if state is State.BAD:
+        assert f"restart: {restart.value} does not start it again" in verdict.culprits[0].problem.message
 
 
 def test_one_exit_in_every_slot_is_a_crash_loop() -> None:
