@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -12,11 +13,18 @@ from orchctl.core.rollout import OutcomeState
 from orchctl.engine.history import KEPT_REVISIONS
 from orchctl.engine.holder import this_process
 from orchctl.engine.lease import RENEW_S, acquire, break_lease, info_of, lease_key
-from orchctl.errors import LeaseLost
+from orchctl.errors import LeaseLost, StalePlan
 from orchctl.testing.contract.deploy import greetings
 from orchctl.testing.driver import Driver
 from orchctl.testing.virtual_time import VirtualClock
 from orchctl.testing.world import World
+
+
+class _Free:
+    """A fence without a lease."""
+
+    def check(self) -> None:
+        return
 
 
 class RaceContract:
@@ -71,3 +79,24 @@ class RaceContract:
             with pytest.raises(LeaseLost):
                 lease.check()
             assert info_of(store.get(lease_key(driver.namespace, "web"))) is None
+
+    def test_a_write_on_something_else_than_was_read_is_refused(self, world: World, driver: Driver) -> None:
+        """Whatever a deployer decided by an older look; leases alone do not keep out the backend's own tools."""
+        driver.deploy(world.service().sized(1))
+        plan = driver.plan(world.service(greeting="two").sized(1)).plan
+        driver.scale("web", "2")
+        with stores.connect(world.backend, world.context) as connection:
+            writer, read = connection.writer(_Free()), plan.expect
+            writes: list[Callable[[], object]] = [
+                lambda: writer.apply(plan, revision=2, secrets={}),
+                lambda: writer.apply(replace(plan, expect=""), revision=2, secrets={}),
+                lambda: writer.scale(driver.namespace, "web", 3, expect=read),
+                lambda: writer.restart(driver.namespace, "web", expect=read),
+                lambda: writer.delete(driver.namespace, "web", expect=read),
+            ]
+            for write in writes:
+                with pytest.raises(StalePlan):
+                    write()
+            live = connection.reader.live(driver.namespace, ["web"])["web"]
+        assert live.replicas == 2
+        assert greetings(world.truth("web")) == ["one", "one"]
