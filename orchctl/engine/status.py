@@ -79,7 +79,8 @@ def _one(
 
 
 def phase_of(live: Live | None, progress: Progress, newest: Recorded | None) -> Phase:
-    """One word from what is seen now; the newest record only tells a paused or unfinished rollout apart."""
+    """One word from what is seen now. The newest record tells apart what nothing seen can: paused, unfinished, failed, or once
+    good (``degraded`` with nothing ready, where a first rollout is ``pending``)."""
     if live is None:
         return Phase.PENDING
     there = [i for i in progress.instances if i.state is not InstanceState.EXITED]
@@ -92,12 +93,17 @@ def phase_of(live: Live | None, progress: Progress, newest: Recorded | None) -> 
     updated = sum(i.ready and i.current for i in progress.instances)
     if updated == live.replicas and len(there) == live.replicas:
         return Phase.HEALTHY
-    if crashing:
+    if crashing or (newest and newest.status is RevisionStatus.FAILED and _is_of(live, newest)):
         return Phase.DEGRADED if ready else Phase.FAILED
     unfinished = newest is not None and newest.status is RevisionStatus.PENDING
     if unfinished or not progress.settled or any(i.state is not InstanceState.RUNNING for i in there):
         return Phase.PROGRESSING
-    return Phase.DEGRADED if ready else Phase.PENDING
+    was_good = newest is not None and newest.status is not RevisionStatus.PENDING
+    return Phase.DEGRADED if ready or was_good else Phase.PENDING
+
+
+def _is_of(live: Live, recorded: Recorded) -> bool:
+    return live.template_hash == recorded.revision.template_hash
 
 
 def revision_of(template: str, records: Sequence[Recorded]) -> int:

@@ -39,6 +39,10 @@ class FailureContract:
         assert (outcome.state, {f.kind for f in outcome.failures}) == (OutcomeState.FAILED, {FailureKind.CRASHED})
         assert "restart: never" in outcome.failures[0].message
 
+    def test_after_a_failure_with_nothing_to_go_back_to_the_phase_is_failed(self, world: World, driver: Driver) -> None:
+        assert driver.deploy(world.service(Behaviour.NEVER_READY)).exit_code == 7
+        assert driver.status("web").phase is Phase.FAILED
+
     @pytest.mark.parametrize("behaviour", list(KINDS))
     def test_a_bad_update_is_rolled_back_and_the_old_version_never_stops(
         self, world: World, driver: Driver, behaviour: Behaviour
