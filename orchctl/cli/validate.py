@@ -41,6 +41,10 @@ def validate(
     context = find_context(where)
     resolved = load_resolved(files, services, where, context)
     found = services_of(resolved)
+    if any(s.needs for s in found):
+        from orchctl.engine.waves import waves
+
+        waves(found)  # raises where they need each other in a circle
     backends = registry.known_names() if all_ else (context.backend,)
     checked = [(s, b, _issues(s, b)) for s in found for b in backends]
     refused = [c for c in checked if _is_refused(c[2], strict=strict)]

@@ -43,6 +43,10 @@ def guard(service: Service, *, together: Sequence[Service], live: Mapping[str, L
     issues: list[Issue] = []
     planned = {s.name: s for s in together}
     for name, constraint in service.needs.items():
+        if name not in planned and name not in live:
+            text = f"{name} does not run in namespace {service.namespace} and is not deployed together with this"
+            issues.append(Issue(path=f"needs.{name}", policy=Policy.WARN, message=text))
+            continue
         if constraint.strip() in ("", "*"):
             continue
         offered = (

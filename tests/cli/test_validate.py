@@ -43,6 +43,15 @@ def test_what_a_backend_refuses_is_listed_whole(cli: CommandLine) -> None:
     )
 
 
+def test_services_that_need_each_other_are_refused_as_a_deploy_would(cli: CommandLine) -> None:
+    services = 'services:\n  a: {image: x/a:1, needs: {b: "*"}}\n  b: {image: x/b:1, needs: {a: "*"}}\n'
+    cli.write("orch.yaml", services)
+    result = cli("validate")
+    assert result.code == 2
+    assert "the services need each other in a circle" in result.err
+    assert cli("deploy").err.endswith(result.err)
+
+
 def test_strict_refuses_warnings_too(cli: CommandLine) -> None:
     cli.write("orch.yaml", WEB + "user: app\n")
     assert cli("validate").code == 0

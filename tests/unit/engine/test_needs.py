@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from orchctl.core.plan import Policy
 from orchctl.core.rollout import OutcomeState
 from orchctl.engine.needs import satisfies
 from orchctl.errors import Conflict
@@ -51,6 +52,16 @@ def test_what_is_deployed_together_counts_with_what_it_will_provide(world: FakeW
     db = replace(world.service(name="db"), provides={"db": "2.1"})
     web = replace(world.service(), needs={"db": ">=2,<3"})
     assert [o.state for o in driver.deploy_all([web, db])] == [OutcomeState.CONVERGED] * 2
+
+
+@pytest.mark.parametrize("constraint", ["*", ">=2"])
+def test_a_need_that_runs_nowhere_is_told(world: FakeWorld, driver: Driver, constraint: str) -> None:
+    service = replace(world.service(), needs={"db": constraint})
+    [issue] = driver.plan(service).plan.issues
+    assert (issue.path, issue.policy) == ("needs.db", Policy.WARN)
+    assert "db does not run in namespace test" in issue.message
+    driver.deploy(world.service(name="db"))
+    assert not any("does not run" in i.message for i in driver.plan(service).plan.issues)
 
 
 def test_a_provider_that_does_not_say_its_version_is_told(world: FakeWorld, driver: Driver) -> None:
