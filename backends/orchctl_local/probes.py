@@ -101,7 +101,7 @@ class Check:
         if self.pending is not None:
             if not self.pending.done():
                 return
-            self._take(self.pending.result())
+            self._take(_answer(self.pending))
             self.pending = None
             interval = self.probe.interval_ms
             self.next_ms = now_ms + (interval if self.good is not None else min(interval, EAGER_MS))
@@ -122,3 +122,9 @@ class Check:
         self.failures += 1
         if self.good is not None and self.failures >= self.probe.failures:
             self.good = False
+
+
+def _answer(pending: Future[str]) -> str:
+    """What cannot even be asked is a check that fails: the keeper of all services must not end with it."""
+    error = pending.exception()
+    return pending.result() if error is None else f"the check could not be made: {error}"

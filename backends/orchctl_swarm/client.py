@@ -47,7 +47,8 @@ class Reading:
             # A fixed version: the SDK would otherwise ask for it before our time-outs and CA are in place.
             self._api = docker.APIClient(base_url=target.host, version="1.41", timeout=READ_S, tls=tls)
         except docker.errors.DockerException as error:
-            raise UsageError(f"{self.where}: {error}") from error
+            # The SDK repeats the address, in which a password may stand.
+            raise UsageError(f"{self.where}: {str(error).replace(target.host, target.shown)}") from None
         # Environment bundles and proxies must not override what the context says.
         self._api.trust_env = False
         self._api.verify = target.verify

@@ -29,7 +29,13 @@ class Target:
 
     @property
     def words(self) -> str:
-        return f"{self.host} ({self.source})"
+        return f"{self.shown} ({self.source})"
+
+    @property
+    def shown(self) -> str:
+        """The address without what stands before its last @: a password may."""
+        head, at, rest = self.host.rpartition("@")
+        return f"{head.partition('://')[0]}://{rest}" if at and "://" in head else rest
 
 
 def resolve(context: Context, environ: Mapping[str, str]) -> Target:

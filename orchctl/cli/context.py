@@ -84,7 +84,7 @@ def show(talk: Printing, name: MaybeName = "", output: Format = "table") -> int:
         facts |= {"protected": "yes" if entry.protected else "no", "file": _file(entry)}
         facts |= _shared(entry)
         facts |= {} if name else {"chosen by": origin}
-        facts |= {key: str(value) for key, value in entry.settings.items()}
+        facts |= {key: str(_shown(value)) for key, value in entry.settings.items()}
         terminal.print("".join(f"{sanitise(f'{key}: {value}')}\n" for key, value in facts.items()))
     return 0
 
@@ -122,10 +122,21 @@ def _item(entry: ContextEntry, current: str) -> dict[str, Any]:
         "catalog": entry.catalog,
         "store": entry.store,
         "cluster": entry.cluster or cluster_of(entry),
-        "settings": dict(entry.settings),
+        "settings": _shown(dict(entry.settings)),
         "file": str(entry.file) if entry.file else "",
         "current": entry.name == current,
     }
+
+
+def _shown(value: Any) -> Any:
+    """Without the user and password of an address."""
+    from orchctl.cli.config import hide_user
+
+    if isinstance(value, dict):
+        return {key: _shown(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_shown(inner) for inner in value]
+    return hide_user(value) if isinstance(value, str) else value
 
 
 def _shared(entry: ContextEntry) -> dict[str, str]:

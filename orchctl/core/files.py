@@ -25,6 +25,18 @@ def path_part(name: str) -> str:
     return part[: _LONGEST_PART - _SHORTEST_HASH] + hashlib.sha256(part.encode()).hexdigest()[:_SHORTEST_HASH]
 
 
+def read_bounded(path: Path, limit: int) -> bytes:
+    """At most ``limit`` + 1 bytes of a regular file; OSError, or ValueError when it is something else.
+
+    Opened without blocking, so that a FIFO cannot hang the command.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise ValueError("it is not a regular file")
+        return file.read(limit + 1)
+
+
 def replace_file(path: Path, data: bytes, *, mode: int | None = None) -> None:
     """Put ``data`` in the place of ``path`` in one step, on disk when this returns; OSError leaves it as it was.
 

@@ -146,14 +146,16 @@ def numbered(records: Sequence[Recorded], number: int) -> Recorded:
 
 
 def _encode(revision: Revision, limit: int) -> bytes:
-    """The body, at most ``limit`` bytes; the audit copy of the native objects goes first when it is too large."""
+    """The body, at most ``limit`` bytes and never more than is read back; the audit copy of the native objects goes first
+    when it is too large."""
     for candidate in (revision, replace(revision, rendered="")):
         text = canonical_json(to_plain(candidate)).encode("utf-8")
         body = gzip.compress(text, mtime=0)
-        if len(body) <= limit:
+        if len(body) <= limit and len(text) <= _MAX_PLAIN_BYTES:
             return body
+    size, most = (len(body), limit) if len(body) > limit else (len(text), _MAX_PLAIN_BYTES)
     raise UsageError(
-        f"the record of {revision.service.name!r} would be {len(body)} bytes, more than the {limit} that are kept",
+        f"the record of {revision.service.name!r} would be {size} bytes, more than the {most} that are kept",
         hint="move large files out of the spec, for instance into the image or a volume",
     )
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+_ALIVE = "alive"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,34 +58,34 @@ def this_process(command: str) -> Holder:
 def is_known_dead(meta: Mapping[str, str], us: Holder) -> bool:
     """True only when the lease's process ran on this very boot and PID namespace and is gone.
 
-    A process whose start time differs is another one that got the same pid.
+    A process whose start time differs is another one that got the same pid. One that cannot be seen is alive.
     """
     if not us.boot or meta.get("boot") != us.boot or meta.get("host") != us.host:
         return False
     pid = meta.get("pid", "")
-    return pid.isdigit() and process_start(int(pid)) != meta.get("pid_start", "")
+    start, seen = meta.get("pid_start", ""), process_start(int(pid)) if pid.isdigit() else _ALIVE
+    return not seen or (_ALIVE not in (seen, start) and seen != start)
 
 
 def process_start(pid: int) -> str:
-    """An opaque text that identifies the process's start; "" = no such process, or a zombie.
+    """An opaque text that identifies the process's start; "" = no such process, or a zombie; "alive" = there is one.
 
     Linux: field 22 of /proc/PID/stat (clock ticks since boot), counted after the command name, which
-    may itself contain blanks and parentheses. Elsewhere: "alive" when a signal could be sent.
+    may itself contain blanks and parentheses. Where that says nothing (/proc may hide what belongs to
+    others), a signal could be sent or not.
     """
     if sys.platform.startswith("linux"):
-        try:
+        with suppress(OSError):
             stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
-        except OSError:
-            return ""
-        fields = stat.rpartition(")")[2].split()
-        return "" if len(fields) < 20 or fields[0] in "ZX" else fields[19]
+            fields = stat.rpartition(")")[2].split()
+            return "" if len(fields) < 20 or fields[0] in "ZX" else fields[19]
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return ""
     except PermissionError:
-        return "alive"
-    return "alive"
+        return _ALIVE
+    return _ALIVE
 
 
 def _user() -> str:

@@ -12,18 +12,23 @@ import hashlib
 import hmac
 import json
 import os
+import select
+import time
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from orchctl.core.backend import Secrets
+from orchctl.core.files import create_file, read_bounded
 from orchctl.core.secret import Secret
 from orchctl.core.service import File, SecretRef, Service
 from orchctl.errors import UsageError
 
 _MAX_BYTES = 500_000  # Swarm's limit for a secret; the smallest of the backends
 _COMMAND_TIMEOUT_S = 30
+_SHORTEST_KEY = 16
 _SHORTEST_LINE = 6
 _SHORTEST_HIDDEN = 3  # a shorter one tells nothing that a guess would not, and stands in every sentence
 
@@ -114,30 +119,48 @@ def _fetch(ref: SecretRef, path: str, environ: Mapping[str, str]) -> bytes:
         return _bounded(value, path)
     if ref.source == "file":
         try:
-            with open(ref.name, "rb") as file:
-                return _bounded(file.read(_MAX_BYTES + 1).rstrip(b"\n"), path)
-        except OSError as error:
-            raise UsageError(f"{path}: cannot read the secret file {ref.name!r}: {error.strerror}") from None
+            return _bounded(read_bounded(Path(ref.name), _MAX_BYTES).rstrip(b"\n"), path)
+        except (OSError, ValueError) as error:
+            said = getattr(error, "strerror", None) or error
+            raise UsageError(f"{path}: cannot read the secret file {ref.name!r}: {said}") from None
     return _bounded(_run(ref.name, path), path)
 
 
 def _run(command: str, path: str) -> bytes:
     import subprocess  # as slow to import as the rest of this package; few specs need it
 
-    try:
-        done = subprocess.run(
-            ["/bin/sh", "-c", command],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=_COMMAND_TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise UsageError(f"{path}: the secret command did not end within {_COMMAND_TIMEOUT_S} s") from None
-    if done.returncode != 0:
-        raise UsageError(f"{path}: the secret command ended with exit code {done.returncode}")
-    return done.stdout.rstrip(b"\n")
+    until = time.monotonic() + _COMMAND_TIMEOUT_S
+    nothing, words = subprocess.DEVNULL, ["/bin/sh", "-c", command]
+    with subprocess.Popen(words, stdin=nothing, stdout=subprocess.PIPE, stderr=nothing) as process:
+        try:
+            value = _output(process.stdout.fileno(), until) if process.stdout else b""
+            if len(value) > _MAX_BYTES:
+                process.kill()
+                return value
+            code = process.wait(max(0.0, until - time.monotonic()))
+        except (TimeoutError, subprocess.TimeoutExpired):
+            process.kill()
+            raise UsageError(f"{path}: the secret command did not end within {_COMMAND_TIMEOUT_S} s") from None
+        except BaseException:
+            process.kill()
+            raise
+    if code != 0:
+        raise UsageError(f"{path}: the secret command ended with exit code {code}")
+    return value.rstrip(b"\n")
+
+
+def _output(descriptor: int, until: float) -> bytes:
+    """All of it, or a little more than a secret may have; TimeoutError. Who is behind the command may keep it open."""
+    value, poll = b"", select.poll()
+    poll.register(descriptor, select.POLLIN)
+    while len(value) <= _MAX_BYTES:
+        if not poll.poll(max(0.0, until - time.monotonic()) * 1000):
+            raise TimeoutError
+        piece = os.read(descriptor, 1 << 16)
+        if not piece:
+            break
+        value += piece
+    return value
 
 
 def _bounded(value: bytes, path: str) -> bytes:
@@ -157,15 +180,16 @@ def _key(environ: Mapping[str, str], state_dir: Path) -> bytes:
         return given.encode("utf-8")
     path = state_dir / "fingerprint.key"
     try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
-    with open(fd, "wb") as file:
-        file.write(os.urandom(32))
-        file.flush()
-        os.fsync(file.fileno())
-    return path.read_bytes()
+        if not path.exists():
+            state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with suppress(FileExistsError):
+                create_file(path, os.urandom(32))
+        key = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"the key of fingerprints {path} cannot be used: {error.strerror}") from None
+    if len(key) < _SHORTEST_KEY:  # what a run that was killed while it wrote the key left, before keys were made whole
+        raise UsageError(
+            f"the key of fingerprints {path} is broken: it has {len(key)} bytes",
+            hint="remove that file; a new one is made, and the next deploy restarts the services that use secrets",
+        )
+    return key

@@ -11,8 +11,9 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from orchctl.core.files import read_bounded
 from orchctl.spec.codes import Code
-from orchctl.spec.files import read_bounded
+from orchctl.spec.files import MAX_CONTENT_BYTES
 from orchctl.spec.nodes import Origin, Source
 from orchctl.spec.problems import reject
 
@@ -48,7 +49,10 @@ def read_env_file(path: Path) -> dict[str, str]:
 
     source = Source(str(path))
     try:
-        text = read_bounded(path).decode("utf-8")
+        content = read_bounded(path, MAX_CONTENT_BYTES)
+        if len(content) > MAX_CONTENT_BYTES:
+            raise ValueError("it is larger than 1 MiB")
+        text = content.decode("utf-8")
     except OSError as error:
         reject(Code.ENV_FILE, f"the file of variables {path} cannot be read: {error.strerror or error}")
     except (UnicodeDecodeError, ValueError) as error:

@@ -60,3 +60,14 @@ def test_use_of_an_unknown_context_writes_nothing(cli: CommandLine) -> None:
         "error[E0102]: there is no context 'prd'\nhelp: known: local, prod, test\n",
     )
     assert not (cli.directory.parent / "home/config/orchctl/config.toml").exists()
+
+
+def test_no_password_of_an_address_is_shown(cli: CommandLine) -> None:
+    (cli.directory / ".orchctl.toml").write_text(
+        '[contexts.a]\nbackend = "swarm"\nhost = "tcp://ci:s3cr3t@h:1"\nurls = ["http://ci:s3cr3t@m:1"]\n'
+        'deep = {url = "http://ci:s3cr3t@m:1"}\n'
+    )
+    for words in (("show", "a"), ("show", "a", "-o", "json"), ("ls", "-o", "yaml")):
+        result = cli("context", *words)
+        assert result.code == 0
+        assert "s3cr3t" not in result.out + result.err

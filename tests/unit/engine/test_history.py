@@ -97,3 +97,16 @@ def noise(size: int) -> str:
     import random
 
     return random.Random(7).randbytes(size // 2).hex()
+
+
+def test_what_would_not_be_read_back_is_not_written(store: Store) -> None:
+    """The limit of what a record unpacks to holds for writing, too, however well it compresses."""
+    records = Records(store, "test", "web")
+    large = Service(name="web", namespace="test", files={f"/{n}": File(content=b"a" * 900_000) for n in range(2)})
+    recorded = records.create(revision(1, service=large, rendered="a" * 3_000_000), TOKEN)
+    assert recorded.revision.rendered == ""
+    assert records.newest_first()[0].revision.service == large
+    larger = replace(large, files={f"/{n}": File(content=b"a" * 900_000) for n in range(5)})
+    with pytest.raises(UsageError, match="more than the 4194304"):
+        records.create(revision(2, service=larger), TOKEN)
+    assert [r.revision.number for r in records.newest_first()] == [1]

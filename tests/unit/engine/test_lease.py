@@ -115,6 +115,30 @@ def test_another_process_with_the_same_pid_is_not_the_holder() -> None:
     assert not is_known_dead({**HERE.meta(), "boot": "another pid namespace", "pid_start": "1"}, HERE)
 
 
+def test_a_holder_that_proc_hides_is_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """/proc may hide what belongs to others (hidepid=2); then a signal to it is refused, and not without a goal."""
+
+    def hidden(path: Path, *_words: object) -> str:
+        raise FileNotFoundError(path)
+
+    def refused(_pid: int, _signal: int) -> None:
+        raise PermissionError
+
+    def gone(_pid: int, _signal: int) -> None:
+        raise ProcessLookupError
+
+    theirs = {**HERE.meta(), "pid_start": "1"}
+    monkeypatch.setattr(Path, "read_text", hidden)
+    monkeypatch.setattr("os.kill", refused)
+    assert not is_known_dead(theirs, HERE)
+    monkeypatch.setattr("os.kill", gone)
+    assert is_known_dead(theirs, HERE)
+
+
+def test_a_holder_that_could_not_see_its_own_start_is_not_judged_by_it() -> None:
+    assert not is_known_dead({**HERE.meta(), "pid_start": "alive"}, HERE)
+
+
 def test_a_holder_that_was_overtaken_stops_before_its_next_write(world: FakeWorld, take: Callable[..., Lease]) -> None:
     first = take(ELSEWHERE)
     take(HERE, timeout_ms=300_000)

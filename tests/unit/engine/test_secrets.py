@@ -1,6 +1,8 @@
 """Provider secrets: fetched, fingerprinted, never shown."""
 
 import base64
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -79,3 +81,46 @@ def test_a_secret_of_two_letters_does_not_change_what_is_said() -> None:
     with pytest.raises(Conflict) as caught, Unrepeated({PASSWORD: Secret(b"re")}):
         raise Conflict("refused")
     assert caught.value.message == "refused"
+
+
+def test_a_key_is_never_read_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed while it is written: the next run makes one, and guesses cannot be tested against an empty key."""
+
+    def killed(_descriptor: int) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", killed)
+        with pytest.raises(KeyboardInterrupt):
+            resolve(service("env", "PW"), environ={"PW": CANARY}, state_dir=tmp_path)
+    assert not (tmp_path / "fingerprint.key").exists()
+    resolve(service("env", "PW"), environ={"PW": CANARY}, state_dir=tmp_path)
+    assert len((tmp_path / "fingerprint.key").read_bytes()) == 32
+    assert os.listdir(tmp_path) == ["fingerprint.key"]
+
+
+@pytest.mark.parametrize("size", [0, 15])
+def test_a_broken_key_is_refused(tmp_path: Path, size: int) -> None:
+    (tmp_path / "fingerprint.key").write_bytes(b"k" * size)
+    with pytest.raises(UsageError, match=f"is broken: it has {size} bytes"):
+        resolve(service("env", "PW"), environ={"PW": CANARY}, state_dir=tmp_path)
+
+
+def test_a_pipe_for_a_secret_file_hangs_nobody(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match="not a regular file"):
+        resolve(service("file", str(tmp_path / "pipe")), environ={}, state_dir=tmp_path / "state")
+
+
+@pytest.mark.parametrize("command", ["yes", "head -c 600000 /dev/zero", "yes & yes & wait"])
+def test_a_command_is_read_as_far_as_a_secret_may_go(tmp_path: Path, command: str) -> None:
+    """Without an end, it would fill the memory until its time is over."""
+    with pytest.raises(UsageError, match="larger than 500000 bytes"):
+        resolve(service("exec", command), environ={}, state_dir=tmp_path)
+
+
+def test_a_command_that_leaves_its_output_open_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchctl.engine.secrets._COMMAND_TIMEOUT_S", 0.2)
+    left = f"{sys.executable} -c 'import time; time.sleep(2)' & echo started"
+    with pytest.raises(UsageError, match="did not end within"):
+        resolve(service("exec", left), environ={}, state_dir=tmp_path)

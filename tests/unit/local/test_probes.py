@@ -143,3 +143,16 @@ def test_ready_is_lost_after_the_allowed_failures_and_not_before(tmp_path: Path)
         assert next_answer(2_000) is False
         good.touch()
         assert next_answer(3_000) is True
+
+
+def test_a_check_that_cannot_be_made_fails_and_ends_nothing(tmp_path: Path) -> None:
+    """An environment value with a NUL cannot be given to a command: ValueError, not OSError."""
+    probe = Probe(kind=ProbeKind.EXEC, command=("true",), timeout_ms=60_000)
+    check = Check(probe, ports={}, environment={"KEY": "a\0b"}, directory=tmp_path)
+    with ThreadPoolExecutor(1) as pool:
+        check.advance(0, pool)
+        assert check.pending is not None
+        check.pending.exception()
+        check.advance(1, pool)
+    assert "could not be made" in check.message
+    assert check.failures == 1

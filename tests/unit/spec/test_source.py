@@ -149,6 +149,14 @@ def test_a_broken_env_file_is_refused_with_its_line_and_without_its_text(tmp_pat
     assert (error.code, error.line, "hunter2" in str(error) + error.source_line) == ("E0233", 2, False)
 
 
+def test_an_env_file_that_is_too_large_is_refused_and_not_cut(tmp_path: Path) -> None:
+    (tmp_path / "web.yaml").write_text("name: web\nimage: web:${TAG:-default}\n")
+    (tmp_path / ".env").write_text("# " + "x" * (1 << 20) + "\nTAG=last\n")
+    error = failure(SpecRequest(files=("web.yaml",), cwd=tmp_path))
+    assert error.code == "E0233"
+    assert "larger than 1 MiB" in error.message
+
+
 def test_a_missing_env_file_is_an_error(tmp_path: Path) -> None:
     write(tmp_path, web=WEB)
     assert failure(SpecRequest(files=("web.yaml",), env_files=("no.env",), cwd=tmp_path)).code == "E0233"

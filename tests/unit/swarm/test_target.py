@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from orchctl.core.context import Context
-from orchctl.errors import ConfigError, UsageError
+from orchctl.errors import ConfigError, OrchctlError, UsageError
 from orchctl_swarm.target import DEFAULT_HOST, Target, resolve
 
 
@@ -90,3 +90,15 @@ def test_addresses_that_cannot_work_are_refused_with_a_hint(tmp_path: Path, host
     with pytest.raises(UsageError) as caught:
         target(tmp_path, host=host)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "host", ["tcp://ci:s3cr3t@10.0.0.5:2375", "ssh://ci:s3cr3t@host", "bogus://a:s3cr3t@b", "ci:s3cr3t@host"]
+)
+def test_a_password_in_an_address_is_never_shown(tmp_path: Path, host: str) -> None:
+    context = Context(name="prod", backend="swarm", state_dir=tmp_path, base_dir=tmp_path, settings={"host": host})
+    try:
+        shown = resolve(context, {}).words
+    except OrchctlError as error:
+        shown = f"{error} {error.hint}"
+    assert "s3cr3t" not in shown
