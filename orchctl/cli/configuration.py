@@ -108,6 +108,11 @@ def configuration_files(cwd: Path, environ: Mapping[str, str]) -> list[Path]:
     return [user_file(), *([project] if project else [])]
 
 
+def contexts_in(path: Path) -> Mapping[str, ContextEntry]:
+    """Those of this one file; none when it does not exist."""
+    return _read(path, must_exist=False).contexts
+
+
 def line_of(path: Path, key: str, table: str) -> int:
     """The line of ``key`` in ``[table]`` (0 = it is not there), of a file that was read before."""
     try:

@@ -14,6 +14,7 @@ from orchctl.cli.configuration import (
     PROJECT_FILE,
     Configuration,
     ContextEntry,
+    contexts_in,
     load_configuration,
     user_file,
     working_directory,
@@ -23,7 +24,7 @@ from orchctl.cli.options import Printing, Talk
 from orchctl.cli.place import all_entries, chosen, cluster_of
 from orchctl.cli.terminal import terminal_of
 from orchctl.core.files import replace_file
-from orchctl.errors import ConfigError, UnknownContext
+from orchctl.errors import ConfigError, UnknownContext, UsageError
 
 Format = Annotated[
     Literal["table", "json", "yaml", "name"], typer.Option("--output", "-o", help="How to print the result.")
@@ -93,9 +94,14 @@ def use(talk: Talk, name: Name) -> int:
     """Make NAME the default in the user's configuration."""
     terminal = terminal_of(talk, "text")
     configuration = load_configuration(working_directory(), os.environ)
-    _known(configuration, name)
+    entry = _known(configuration, name)
     named = os.environ.get("ORCHCTL_CONFIG")
     path = working_directory() / Path(named).expanduser() if named else user_file()
+    if entry.file and name not in contexts_in(path):
+        raise UsageError(
+            f"context {name!r} is known in {entry.file} only: as the default of {path} it would fail everywhere else",
+            hint=f'set default = "{name}" in {entry.file}, or write [contexts.{name}] into {path}',
+        )
     _write_default(path, name)
     terminal.say(f"default context is now {name} ({path})")
     now, origin = chosen(load_configuration(working_directory(), os.environ))

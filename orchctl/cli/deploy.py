@@ -78,8 +78,9 @@ def deploy(
     options = DeployOptions(
         limits=limits_of(waiting), reason=reason, strict=strict, source_seq=source_seq, allow_older=allow_older
     )
+    kept, where = _kept(plan, files, services, where) if plan else ([], where)
     context = find_context(where, may)
-    saved = _saved(plan, files, services, context) if plan else {}
+    saved = _saved(kept, context)
     found = [_written(p) for p in saved.values()] if plan else load_services(files, services, where, context)
     if dry_run:
         return _show(terminal, context, found, strict=strict)
@@ -118,21 +119,25 @@ def _show(terminal: Terminal, context: Context, services: Sequence[Service], *, 
     return 0
 
 
-def _saved(file: str, files: Files, names: Sequence[str], context: Context) -> dict[str, Plan]:
+def _kept(file: str, files: Files, names: Sequence[str], where: Where) -> tuple[list[Plan], Where]:
     from orchctl.cli.planning import read_plans
 
     if files != Files() or names:
         raise UsageError("--plan has everything in it: it takes no services and no spec files")
-    plans = {p.service.name: p for p in read_plans(file)}
+    plans, where = read_plans(file, where)
     if not plans:
         raise UsageError(f"the plan {file} has no services")
-    for plan in plans.values():
+    return plans, where
+
+
+def _saved(plans: Sequence[Plan], context: Context) -> dict[str, Plan]:
+    for plan in plans:
         if (plan.backend, plan.context) != (context.backend, context.name):
             raise UsageError(
                 f"the plan was made for {plan.backend} (context {plan.context}), not for {context.backend} (context {context.name})",
-                hint=f"choose it with --context {plan.context}",
+                hint="without --context and --backend it goes where it was made for",
             )
-    return plans
+    return {p.service.name: p for p in plans}
 
 
 def _written(plan: Plan) -> Service:

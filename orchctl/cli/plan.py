@@ -48,7 +48,9 @@ def plan(
     if terminal.audience:
         terminal.audience.plans(terminal, plans)
     if out:
-        save_plans(out, plans)
-        terminal.say(f"saved to {out}; deploy it with: orchctl deploy --plan {out}")
+        from shlex import quote
+
+        save_plans(out, plans, where)
+        terminal.say(f"saved to {out}; deploy it with: orchctl deploy --plan {quote(out)}")
     show_plans(terminal, plans)
     return EXIT_CHANGES_PENDING if exit_code and is_pending(planned) else 0

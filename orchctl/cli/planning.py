@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 from orchctl.cli.configuration import working_directory
+from orchctl.cli.options import Where
 from orchctl.cli.render.documents import headed, one_or_list, plan_item
 from orchctl.cli.render.plan import plan_lines
 from orchctl.cli.terminal import Terminal
@@ -34,10 +36,12 @@ def is_pending(planned: Sequence[Planned]) -> bool:
     return any(not p.is_unchanged for p in planned)
 
 
-def save_plans(file: str, plans: Sequence[Plan]) -> None:
-    """Write all or nothing; readable by the owner only, because environment values stand in it."""
+def save_plans(file: str, plans: Sequence[Plan], where: Where) -> None:
+    """Write all or nothing; readable by the owner only, because environment values stand in it. ``where`` says how the place
+    was named: a backend of its own is no context."""
     path = working_directory() / file
-    text = json.dumps(headed(_KIND, {"plans": [to_plain(p) for p in plans]}), indent=2) + "\n"
+    place = {"backend": where.backend} if where.backend else {"context": plans[0].context}
+    text = json.dumps(headed(_KIND, {"place": place, "plans": [to_plain(p) for p in plans]}), indent=2) + "\n"
     try:
         if not is_replaceable(path):
             raise UsageError(f"the plan cannot be written to {file}: it is no regular file")
@@ -46,13 +50,18 @@ def save_plans(file: str, plans: Sequence[Plan]) -> None:
         raise UsageError(f"the plan cannot be written to {file}: {error.strerror}") from None
 
 
-def read_plans(file: str) -> list[Plan]:
-    """What ``save_plans`` wrote; UsageError for anything else."""
+def read_plans(file: str, where: Where) -> tuple[list[Plan], Where]:
+    """What ``save_plans`` wrote, and where it belongs unless ``where`` says so; UsageError for anything else."""
     try:
         data = json.loads((working_directory() / file).read_text("utf-8"))
         if not isinstance(data, dict) or data.get("kind") != _KIND:
             raise ValueError("it is no saved plan")
-        return [from_plain(Plan, item) for item in data.get("plans", [])]
+        plans = [from_plain(Plan, item) for item in data.get("plans", [])]
+        place = data.get("place") or {}
+        if where.context or where.backend or not isinstance(place, dict):
+            return plans, where
+        context, backend = str(place.get("context", "")), str(place.get("backend", ""))
+        return plans, replace(where, context=context, backend=backend)
     except OSError as error:
         raise UsageError(f"the plan {file} cannot be read: {error.strerror}") from None
     except ValueError as error:

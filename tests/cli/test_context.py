@@ -48,9 +48,21 @@ def test_use_makes_the_users_file(cli: CommandLine) -> None:
 
 
 def test_use_says_when_the_project_decides_otherwise(cli: CommandLine) -> None:
+    user = cli.directory.parent / "home/config/orchctl/config.toml"
+    user.parent.mkdir(parents=True)
+    user.write_text('[contexts.prod]\nbackend = "fake"\n')
     result = cli("context", "use", "prod")
     assert result.code == 0
     assert result.err.splitlines()[-1] == "here test is used all the same: default in DIR/.orchctl.toml"
+
+
+def test_use_of_what_only_the_project_knows_is_refused(cli: CommandLine) -> None:
+    """As the user's default it would make every command in every other directory fail."""
+    result = cli("context", "use", "prod")
+    assert result.code == 2
+    assert "context 'prod' is known in DIR/.orchctl.toml only" in result.err
+    assert 'help: set default = "prod" in DIR/.orchctl.toml' in result.err
+    assert not (cli.directory.parent / "home/config/orchctl/config.toml").exists()
 
 
 def test_use_of_an_unknown_context_writes_nothing(cli: CommandLine) -> None:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import stat
 
+import pytest
+
 from tests.cli.harness import WEB, CommandLine
 
 CHANGED = WEB.replace('"one"', '"two"').replace("replicas: 2", "replicas: 3")
@@ -131,9 +133,19 @@ def test_plan_for_another_context_is_refused(cli: CommandLine) -> None:
         2,
         (
             "error[E0100]: the plan was made for fake (context test), not for fake (context prod)\n"
-            "help: choose it with --context test\n"
+            "help: without --context and --backend it goes where it was made for\n"
         ),
     )
+
+
+@pytest.mark.parametrize(("place", "told"), [(("--backend", "fake"), "context fake"), ((), "context test")])
+def test_a_saved_plan_carries_its_own_place(cli: CommandLine, place: tuple[str, ...], told: str) -> None:
+    cli.write("orch.yaml", WEB)
+    assert cli("plan", *place, "--out", "my plan").err.endswith("orchctl deploy --plan 'my plan'\n")
+    cli.monkeypatch.setenv("ORCHCTL_CONTEXT", "prod")
+    result = cli("deploy", "--plan", "my plan")
+    assert result.code == 0, result.err
+    assert told in result.err.splitlines()[0]
 
 
 def test_broken_plan_is_a_usage_error(cli: CommandLine) -> None:
