@@ -54,7 +54,7 @@ def changing(session: Session, terminal: Terminal, services: Sequence[str]) -> I
     reporter = Reporter(terminal, clock, started=session.started, single=len(services) == 1)
     try:
         with stoppable(clock, resume_hint()), reporter:
-            yield replace(session, clock=clock, say=reporter.say), reporter
+            yield replace(session, clock=clock, say=reporter.say, asked=clock.now()), reporter
     except OrchctlError as error:
         if len(services) == 1:
             error.service = services[0]

@@ -97,7 +97,7 @@ def stands(session: Session, planned: Planned, limits: Limits, *, lease: Lease |
     if not limits.wait:
         return replace(unchanged, state=OutcomeState.IN_PROGRESS)
     is_fixed = planned.plan.written_replicas is not None
-    waited = wait(session, handle, service, lease=lease, give_up_at=limits.give_up_at(session.clock), is_fixed=is_fixed)
+    waited = wait(session, handle, service, lease=lease, give_up_at=limits.give_up_at(session), is_fixed=is_fixed)
     if waited.verdict.state is State.GOOD:
         return replace(unchanged, duration_ms=session.elapsed_ms())
     return failed(

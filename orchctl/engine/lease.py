@@ -193,14 +193,15 @@ def acquire(
         if other is not None and late:
             raise LeaseHeld(
                 f"service {name!r} in namespace {namespace!r} is being changed by {other}",
-                hint="wait longer with --lock-timeout, or look with: orchctl lock show " + name,
+                hint="wait longer with --lock-timeout (and --timeout), or look with: orchctl lock show " + name,
             )
         if late and blocked is not None:
             raise blocked
         if late and misses >= _MISSES:
             raise Conflict(f"the lease of service {name!r} in namespace {namespace!r} changes hands all the time")
         misses += other is None
-        clock.sleep(_LOOK_S if other or blocked else _QUICK_LOOK_S)
+        nap, left = _LOOK_S if other or blocked else _QUICK_LOOK_S, started + timeout_ms / 1000 - clock.now()
+        clock.sleep(nap if late else min(nap, max(left, _QUICK_LOOK_S)))
 
 
 def break_lease(store: Store, namespace: str, name: str) -> LeaseInfo | None:

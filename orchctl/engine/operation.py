@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from orchctl.core.backend import Live, Writer
 from orchctl.core.rollout import EventKind, Handle
-from orchctl.engine.clock import Clock, patiently
+from orchctl.engine.clock import patiently
 from orchctl.engine.history import Records
 from orchctl.engine.journal import INTENT, Journal, open_journal
 from orchctl.engine.lease import Lease, LeaseInfo, acquire
@@ -44,9 +44,16 @@ class Limits:
     lock_timeout_ms: int = LOCK_TIMEOUT_MS
     wait: bool = True
 
-    def give_up_at(self, clock: Clock) -> float | None:
-        """The clock's reading at which ``timeout_ms`` from now is over."""
-        return None if self.timeout_ms is None else clock.now() + self.timeout_ms / 1000
+    def give_up_at(self, session: Session) -> float | None:
+        """The clock's reading at which the command's ``timeout_ms`` is over: one for all of its services and locks."""
+        since = session.started if session.asked is None else session.asked
+        return None if self.timeout_ms is None else since + self.timeout_ms / 1000
+
+    def lock_ms(self, session: Session) -> int:
+        """How long to wait for another holder: no longer than the command may take."""
+        end = self.give_up_at(session)
+        left = self.lock_timeout_ms if end is None else int((end - session.clock.now()) * 1000)
+        return max(0, min(self.lock_timeout_ms, left))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +93,8 @@ class Operation:
 
 @contextmanager
 def operation(session: Session, namespace: str, name: str, verb: str, limits: Limits) -> Iterator[Operation]:
-    """Take the lease (waiting for another holder up to ``lock_timeout_ms``) and open the journal."""
-    give_up_at = limits.give_up_at(session.clock)
+    """Take the lease (waiting for another holder as long as ``limits`` say) and open the journal."""
+    give_up_at = limits.give_up_at(session)
 
     def waiting(other: LeaseInfo) -> None:
         session.tell(EventKind.WAITING, name, f"waiting for {other}")
@@ -98,7 +105,7 @@ def operation(session: Session, namespace: str, name: str, verb: str, limits: Li
         name=name,
         holder=session.holder,
         clock=session.clock,
-        timeout_ms=limits.lock_timeout_ms,
+        timeout_ms=limits.lock_ms(session),
         on_wait=waiting,
     )
     if lease.is_uncertain:

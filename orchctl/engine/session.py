@@ -34,6 +34,8 @@ class Session:
     say: Callable[[Event], None]
     started: float
     watch: Callable[[Store], Store] = _as_it_is
+    asked: float | None = None
+    """The clock's reading from which ``--timeout`` counts, where a question was answered before; None = ``started``."""
 
     @property
     def reader(self) -> Reader:

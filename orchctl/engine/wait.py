@@ -109,7 +109,8 @@ def wait_until_gone(session: Session, handle: Handle, *, lease: Lease, give_up_a
             watcher.saw(progress, Verdict(State.GOING, waiting_for=f"{counted(len(left), 'instance')} stopping"))
         if give_up_at is not None and clock.now() >= give_up_at:
             raise _timed_out(handle, watcher.waiting_for)
-        clock.sleep(pace.after_look() if progress else pace.after_failure())
+        nap = pace.after_look() if progress else pace.after_failure()
+        clock.sleep(nap if give_up_at is None else min(nap, give_up_at - clock.now()))
 
 
 def _look(session: Session, handle: Handle, *, until: Sequence[float | None]) -> Progress | None:
