@@ -133,9 +133,9 @@ class Reading:
             while piece := response.read(_PIECE):
                 content += piece
                 if len(content) > MOST_BYTES:
-                    raise Unreachable(f"{self.where}: the answer to {path} is larger than {MOST_BYTES >> 20} MiB")
+                    raise self._lost(f"the answer to {path} is larger than {MOST_BYTES >> 20} MiB", write=write)
                 if time.monotonic() > until:
-                    raise Unreachable(f"{self.where}: the answer to {path} comes too slowly")
+                    raise self._lost(f"the answer to {path} comes too slowly", write=write)
         except (exceptions.HTTPError, OSError) as error:
             response.close()
             raise from_transport(error, where=self.where, write=write) from error
@@ -144,6 +144,10 @@ class Reading:
             raise
         response.release_conn()
         return bytes(content)
+
+    def _lost(self, what: str, *, write: bool) -> OrchctlError:
+        text = f"{self.where}: {what}"
+        return OutcomeUnknown(f"{text} (the request may have been carried out)") if write else Unreachable(text)
 
     def _answer(
         self,

@@ -17,7 +17,8 @@ from typing import Any
 from orchctl.errors import Unreachable, UsageError
 from orchctl_local.layout import Layout, is_former, others
 
-LOCK_TIMEOUT_S = 10.0
+LOCK_TIMEOUT_S = 20.0
+"""Longer than a holder may take to start supervisord under it."""
 _NO_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST)
 _LOCK_POLL_S = 0.02
 

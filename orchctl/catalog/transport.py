@@ -51,6 +51,8 @@ class Transport(base.HTTPClient):  # type: ignore[misc]
         self._where = target.words
         self._session = requests.Session()
         self._session.trust_env = False  # or REQUESTS_CA_BUNDLE would stand over ``verify``
+        # Where a redirect is not to be followed, requests 2.34 still reads all of its body, and parses its Location.
+        self._session.get_redirect_target = lambda _response: None  # type: ignore[assignment, method-assign]
         self.patience_s = READ_S
         self._is_silent = False
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
@@ -108,7 +108,18 @@ def side_by_side(session: Session, services: Sequence[Service], work: Work) -> d
                 return outcome_of(error, service.name, session.elapsed_ms())
 
         futures = {s.name: pool.submit(guarded, s) for s in services}
-        return {name: future.result() for name, future in futures.items()}
+        return {name: _result(future, name, session, alone=len(futures) == 1) for name, future in futures.items()}
+
+
+def _result(future: Future[Outcome], name: str, session: Session, *, alone: bool) -> Outcome:
+    """A bug in the work on one service does not take the outcomes of the others with it."""
+    error = future.exception()
+    if alone or not isinstance(error, Exception):
+        return future.result()
+    bug = OrchctlError(
+        f"{type(error).__name__}: {error}", hint=f"this is a bug, please report it; asked for alone, {name} shows where"
+    )
+    return outcome_of(bug, name, session.elapsed_ms())
 
 
 def outcome_of(error: OrchctlError, service: str, duration_ms: int) -> Outcome:

@@ -377,3 +377,13 @@ def test_the_configuration_decides_what_is_verified(tmp_path: Path, monkeypatch:
     client = Consul(target_of("https://h:8501", tmp_path, dict(os.environ), ca="ca.pem"))
     assert client._client.http.verify == str(tmp_path / "ca.pem")
     assert client._client.http._session.trust_env is False
+
+
+def test_the_body_of_a_redirect_is_bounded_like_any_other(
+    front: Front, client: Consul, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not followed was read whole all the same, by the library."""
+    monkeypatch.setattr(transport, "MOST_BYTES", 1 << 20)
+    front.strike = answering(Answered(307, b"x" * (2 << 20), {"Location": "http://elsewhere.invalid/"}))
+    with pytest.raises(Unreachable, match="larger than 1 MiB"):
+        client.get("a")

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -149,6 +150,7 @@ def test_signals_at_any_moment_never_hang_a_sleep() -> None:
 
 SECOND_SIGNAL = """
 import threading
+import time
 from collections.abc import Iterator
 from orchctl.engine.clock import SystemClock
 from orchctl.errors import Interrupted
@@ -236,3 +238,14 @@ mine = fds() - before
 assert len(mine) == 2
 assert not any(os.get_inheritable(fd) for fd in mine)
 """)
+
+
+@pytest.mark.skipif(
+    not hasattr(time, "CLOCK_BOOTTIME"), reason="only Linux has a clock that goes on while the machine sleeps"
+)
+def test_the_clock_goes_on_while_the_machine_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lease that was held over a laptop's sleep has to be renewed before the next write."""
+    real, slept = time.clock_gettime, 3_600.0
+    monkeypatch.setattr(time, "clock_gettime", lambda which: real(which) + slept * (which == time.CLOCK_BOOTTIME))
+    least = real(time.CLOCK_MONOTONIC) + slept
+    assert SystemClock().now() >= least

@@ -1,5 +1,7 @@
 """Order and exit codes of several services."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,8 +9,11 @@ from hypothesis import strategies as st
 from orchctl.core.rollout import Outcome, OutcomeState
 from orchctl.core.service import Service
 from orchctl.engine.plan import one_namespace
-from orchctl.engine.waves import exit_code, waves
+from orchctl.engine.session import Session
+from orchctl.engine.waves import exit_code, side_by_side, waves
 from orchctl.errors import UsageError
+from orchctl.testing.driver import Driver
+from tests.worlds.fake import FakeWorld
 
 
 def service(name: str, *needs: str) -> Service:
@@ -51,3 +56,21 @@ def test_exit_codes_of_several() -> None:
     assert exit_code([outcome(0), outcome(8)]) == 11
     assert exit_code([outcome(7), skipped]) == 11
     assert exit_code([outcome(0), outcome(130)]) == 130
+
+
+def test_a_bug_at_one_service_leaves_the_outcomes_of_the_others(tmp_path: Path) -> None:
+    world = FakeWorld(tmp_path)
+
+    def work(_session: Session, service: Service) -> Outcome:
+        if service.name == "bad":
+            raise KeyError("no such field")
+        return Outcome(service=service.name, state=OutcomeState.CONVERGED)
+
+    with world.backend.connect(world.context) as connection:
+        session = Driver(world)._session(connection)
+        outcomes = side_by_side(session, [service("good"), service("bad")], work)
+        assert outcomes["good"].state is OutcomeState.CONVERGED
+        assert (outcomes["bad"].state, outcomes["bad"].exit_code) == (OutcomeState.FAILED, 1)
+        assert "KeyError: 'no such field'" in outcomes["bad"].message
+        with pytest.raises(KeyError):  # alone, it is told with its traceback
+            side_by_side(session, [service("bad")], work)

@@ -78,6 +78,8 @@ def test_an_endless_answer_is_cut_off(server: Server, tmp_path: Path, monkeypatc
     server.reply = lambda _method, _path: (200, b" " * (3 << 20))
     with pytest.raises(Unreachable, match="larger than 1 MiB"):
         connect(tmp_path, server.url).get(PATH)
+    with pytest.raises(OutcomeUnknown, match="larger than 1 MiB"):  # the write may have been carried out
+        Writing(connect(tmp_path, server.url), lambda: None).create(PATH, {})
 
 
 def test_a_server_that_says_nothing_is_unreachable_within_the_patience(tmp_path: Path) -> None:

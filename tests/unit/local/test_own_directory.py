@@ -14,7 +14,8 @@ from orchctl.core.rollout import OutcomeState
 from orchctl.errors import ConfigError, UsageError
 from orchctl.testing.driver import Driver
 from orchctl_local.client import Client
-from orchctl_local.files import state_lock
+from orchctl_local.daemon import START_TIMEOUT_S
+from orchctl_local.files import LOCK_TIMEOUT_S, state_lock
 from orchctl_local.layout import FILES, MARK, TREES, layout_of
 from tests.servers.waiting import until
 from tests.unit.local.plain import plain
@@ -161,3 +162,7 @@ def test_services_of_the_former_place_among_other_things_are_moved_as_the_error_
     assert Driver(world).deploy(plain(world)).state in (OutcomeState.UNCHANGED, OutcomeState.CONVERGED)
     assert Driver(world).delete("web").state is OutcomeState.DELETED
     assert (given / "notes.txt").read_text() == "theirs"
+
+
+def test_a_lock_is_waited_for_longer_than_its_holder_may_take_to_start_supervisord() -> None:
+    assert LOCK_TIMEOUT_S > START_TIMEOUT_S
