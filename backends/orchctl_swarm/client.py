@@ -7,6 +7,7 @@ ours, since its service calls reset what they are not told.
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,6 +23,8 @@ CONNECT_S = 5.0
 READ_S = 10.0
 """For reads: a command must not outlive its deadline by much because the engine hangs."""
 WRITE_S = 30.0
+HELPER_S = 30.0
+"""For a program that yields a registry's credentials, and may ask a person."""
 MOST_BYTES = 64 << 20
 _PIECE = 1 << 16
 _SLOWEST = 3
@@ -118,11 +121,22 @@ class Reading:
     def registry_auth(self, image: str) -> dict[str, str]:
         """The header with this user's credentials for the registry of ``image``, {} when there are none."""
         docker = need("docker", extra="swarm")
-        try:
-            registry, _ = docker.auth.resolve_repository_name(image)
-            header = docker.auth.get_config_header(self._api, registry)
-        except docker.errors.DockerException as error:
-            raise UsageError(f"credentials for the registry of {image}: {error}") from error
+        found: list[Any] = []
+
+        def ask() -> None:
+            try:
+                registry, _ = docker.auth.resolve_repository_name(image)
+                found.append(docker.auth.get_config_header(self._api, registry))
+            except (docker.errors.DockerException, OSError, ValueError, KeyError, TypeError) as error:
+                found.append(error)
+
+        # The SDK waits for a credential helper as long as that likes; a thread that hangs there keeps nobody.
+        helper = threading.Thread(target=ask, daemon=True)
+        helper.start()
+        helper.join(HELPER_S)
+        header = found[0] if found else TimeoutError(f"no answer within {HELPER_S:g} s")
+        if isinstance(header, Exception):
+            raise UsageError(f"credentials for the registry of {image}: {header}") from header
         if not header:
             return {}
         return {"X-Registry-Auth": header.decode("ascii") if isinstance(header, bytes) else str(header)}

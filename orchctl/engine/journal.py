@@ -67,11 +67,13 @@ def open_journal(context: Context, *, namespace: str, name: str, verb: str, toke
 
 
 def write_evidence(context: Context, *, namespace: str, name: str, revision: int, document: Mapping[str, Any]) -> Path:
-    """Keep what was known about a failed revision, whole, before anything is undone."""
+    """Keep what was known about a failed revision, whole, before anything is undone; of the oldest failures, nothing."""
     directory = _directory(context, "evidence", namespace, name)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = directory / f"r{revision}.json"
     replace_file(path, json.dumps(document, indent=2).encode("ascii"), mode=0o600)
+    for old in sorted(directory.glob("r*.json"), key=lambda p: (len(p.name), p.name))[:-_KEPT_OPERATIONS]:
+        old.unlink(missing_ok=True)
     return path
 
 

@@ -52,6 +52,14 @@ def test_only_the_newest_operations_are_kept(world: FakeWorld, driver: Driver) -
     assert sorted(p.stem[-8:] for p in directory.iterdir()) == [f"{n:08}" for n in range(5, 25)]
 
 
+def test_only_the_newest_evidence_is_kept(world: FakeWorld) -> None:
+    for number in range(95, 120):
+        journal.write_evidence(world.context, namespace="test", name="web", revision=number, document={"n": number})
+    assert {p.name for p in (world.context.state_dir / "evidence" / "fake" / "test" / "web").iterdir()} == {
+        f"r{n}.json" for n in range(100, 120)
+    }
+
+
 def test_evidence_that_cannot_be_kept_does_not_hide_the_failure(world: FakeWorld, driver: Driver) -> None:
     driver.deploy(world.service())
     (world.context.state_dir / "evidence").write_text("a file where a directory should be")

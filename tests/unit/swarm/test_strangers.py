@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -187,3 +188,17 @@ def test_empty_lines_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "_MOST_BYTES", 10_000)
     kept, _ = logs._newest(logs.parse_line("stdout", "x", "web") for _ in range(1000))
     assert len(kept) < 100
+
+
+def test_a_credential_helper_that_hangs_is_given_up(
+    servers: tuple[Server, Server], context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    helper = tmp_path / "docker-credential-slow"
+    helper.write_text("#!/bin/sh\nexec sleep 3\n")
+    helper.chmod(0o700)
+    (tmp_path / "docker" / "config.json").write_text(json.dumps({"credsStore": "slow"}))
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(client, "HELPER_S", 0.2)
+    servers[0].kind = "{}"
+    with load("swarm").connect(context) as connection, pytest.raises(OrchctlError, match=r"no answer within 0\.2 s"):
+        connection.reader.pin(SERVICE)
