@@ -178,7 +178,7 @@ class FakeWriter(Writer):
             for ref in _provider_refs(service):
                 name = _secret_entry(service, ref)
                 if ref in secrets:
-                    self._cluster.entries.setdefault(name, Entry(key=name, body=secrets[ref].reveal(), version="0"))
+                    self._cluster.entries.setdefault(name, Entry(key=name, version="0"))
                 elif name not in self._cluster.entries:
                     raise NotFound(f"there is no secret {ref.name!r}")
             own = _without_foreign_options(service, self._cluster.backend)
