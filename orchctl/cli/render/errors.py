@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
+from orchctl.cli.command import pasted
 from orchctl.cli.render.sanitise import sanitise
 from orchctl.cli.render.style import paint
 from orchctl.errors import ConfigError, OrchctlError, QueryError, SpecError, UnsupportedFeature
@@ -29,7 +30,7 @@ def _page(error: OrchctlError, *, colour: bool) -> str:
     if isinstance(error, UnsupportedFeature):
         lines += [f"  {sanitise(path)}: {sanitise(reason)}" for path, reason in error.refusals]
     if error.hint:
-        lines.append(f"{paint('help', 'bold', colour=colour)}: {sanitise(error.hint)}")
+        lines.append(f"{paint('help', 'bold', colour=colour)}: {sanitise(pasted(error.hint))}")
     return "\n".join(lines) + "\n"
 
 

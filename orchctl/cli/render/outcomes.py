@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 
-from orchctl.cli.command import resume_hint
+from orchctl.cli.command import pasted, resume_hint
 from orchctl.cli.render.documents import headed, one_or_list, outcome_item
 from orchctl.cli.render.events import ready_words, seconds
 from orchctl.cli.render.style import Style
@@ -86,7 +86,7 @@ def _summary(terminal: Terminal, outcome: Outcome, reporter: Reporter) -> None:
         for text in failure_lines(failure):
             say(f"  {text}")
     if outcome.hint:
-        say(f"  help: {outcome.hint}")
+        say(f"  help: {pasted(outcome.hint)}")
 
 
 def failure_lines(failure: Failure) -> list[str]:
