@@ -27,7 +27,7 @@ from orchctl.cli.options import (
 from orchctl.cli.place import find_context
 from orchctl.cli.render.outcomes import report
 from orchctl.cli.session import announce, changing, opened
-from orchctl.cli.specs import load_services
+from orchctl.cli.specs import load_services, say_passed_over
 from orchctl.cli.terminal import Terminal, terminal_of
 from orchctl.core.context import Context
 from orchctl.core.plan import Plan
@@ -82,6 +82,7 @@ def deploy(
     context = find_context(where, may)
     saved = _saved(kept, context)
     found = [_written(p) for p in saved.values()] if plan else load_services(files, services, where, context)
+    say_passed_over(terminal, files)
     if dry_run:
         return _show(terminal, context, found, strict=strict)
     admit(terminal, context, consent)

@@ -9,7 +9,7 @@ import typer
 from orchctl.cli.listeners import audience_of
 from orchctl.cli.options import Files, Printing, Services, Strict, Where, report_option
 from orchctl.cli.place import find_context
-from orchctl.cli.specs import load_services
+from orchctl.cli.specs import load_services, say_passed_over
 from orchctl.cli.terminal import terminal_of
 from orchctl.errors import EXIT_CHANGES_PENDING
 
@@ -42,6 +42,7 @@ def plan(
     terminal = terminal_of(talk, output, audience_of("plan", reports))
     context = find_context(where)
     found = load_services(files, services, where, context)
+    say_passed_over(terminal, files)
     with opened(context) as session:
         planned = plan_services(session, found, strict=strict)
     plans = [p.plan for p in planned]

@@ -16,6 +16,7 @@ from orchctl.core.service import Service
 from orchctl.errors import UsageError
 
 if TYPE_CHECKING:
+    from orchctl.cli.terminal import Terminal
     from orchctl.spec.source import Resolved, SpecRequest
 
 
@@ -52,6 +53,17 @@ def load_resolved(files: Files, names: Sequence[str], where: Where, context: Con
             hint = f"did you mean {close[0]!r}? " if close else ""
             raise UsageError(f"the spec has no service {name!r}", hint=f"{hint}it has: {', '.join(known)}")
     return [r for r in found if not names or r.service.name in names]
+
+
+def say_passed_over(terminal: Terminal, files: Files) -> None:
+    """A directory stands for its ``orch.yaml`` and ``*.orch.yaml``; who meant another file of it must hear that."""
+    from orchctl.spec.reading import passed_over
+
+    for named in files.file:
+        directory = os.path.join(working_directory(), named)
+        if os.path.isdir(directory) and (found := passed_over(directory)):
+            more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+            terminal.say(f"passed over in {named}: {', '.join(found[:5])}{more} (only orch.yaml and *.orch.yaml count)")
 
 
 def load_services(files: Files, names: Sequence[str], where: Where, context: Context) -> list[Service]:

@@ -10,7 +10,7 @@ import typer
 from orchctl.cli.listeners import audience_of
 from orchctl.cli.options import Files, Printing, Services, Strict, Where, report_option
 from orchctl.cli.place import find_context
-from orchctl.cli.specs import load_resolved, services_of
+from orchctl.cli.specs import load_resolved, say_passed_over, services_of
 from orchctl.cli.terminal import Terminal, terminal_of
 from orchctl.core import registry
 from orchctl.core.plan import Issue, Policy
@@ -40,6 +40,7 @@ def validate(
     terminal = terminal_of(talk, output, audience_of("validate", reports))
     context = find_context(where)
     resolved = load_resolved(files, services, where, context)
+    say_passed_over(terminal, files)
     found = services_of(resolved)
     if any(s.needs for s in found):
         from orchctl.engine.waves import waves

@@ -74,7 +74,7 @@ class Reader:
             reject(
                 Code.NO_SPECS,
                 f"the directory {argument} has no {DEFAULT_FILE} and no *.orch.yaml",
-                hint="write a starter with: orchctl init NAME",
+                hint=_other_names(str(directory)) or "write a starter with: orchctl init NAME",
             )
         return names if argument == "." else [os.path.join(Path(argument), name) for name in names]
 
@@ -116,6 +116,22 @@ class Reader:
         suffix = next((s for s in _SUFFIXES if path.name.endswith(s)), path.suffix)
         beside = path.with_name(f"{path.name.removesuffix(suffix)}.{self._request.env_name}{suffix}")
         return str(beside) if os.path.isfile(self._request.cwd / beside) else ""
+
+
+def passed_over(directory: str) -> list[str]:
+    """YAML files of a directory that it does not stand for: neither specs nor their overlays, by name."""
+    try:
+        names = sorted(name for name in os.listdir(directory) if name.endswith((".yaml", ".yml")))
+    except OSError:
+        return []
+    return [n for n in names if ".orch." not in n and not n.startswith(("orch.", "."))]
+
+
+def _other_names(directory: str) -> str:
+    if not (found := passed_over(directory)):
+        return ""
+    name = found[0].rpartition(".")[0]
+    return f"there is {', '.join(found[:5])}: call it {name}.orch.yaml, or name the file itself with -f"
 
 
 def _is_spec(directory: str, name: str) -> bool:

@@ -52,6 +52,20 @@ def test_services_that_need_each_other_are_refused_as_a_deploy_would(cli: Comman
     assert cli("deploy").err.endswith(result.err)
 
 
+def test_what_a_directory_does_not_stand_for_is_named(cli: CommandLine) -> None:
+    (cli.directory / "specs").mkdir()
+    cli.write("specs/api.yaml", WEB)
+    result = cli("validate", "-f", "specs")
+    assert result.code == 2
+    assert "help: there is api.yaml: call it api.orch.yaml, or name the file itself with -f\n" in result.err
+    cli.write("specs/web.orch.yaml", WEB)
+    cli.write("specs/web.prod.orch.yaml", "name: web\n")
+    for verb in ("validate", "plan", "deploy"):
+        result = cli(verb, "-f", "specs")
+        assert result.code == 0, result.err
+        assert "passed over in specs: api.yaml (only orch.yaml and *.orch.yaml count)\n" in result.err
+
+
 def test_strict_refuses_warnings_too(cli: CommandLine) -> None:
     cli.write("orch.yaml", WEB + "user: app\n")
     assert cli("validate").code == 0
