@@ -127,6 +127,7 @@ class LocalWorld(World):
 
     def foreign(self, name: str) -> None:
         self._definition(name).parent.mkdir(parents=True, mode=0o700)
+        (self.root / "owned-by-orchctl").touch()  # in a directory of ours: one that is not is refused as a whole
         self._definition(name).write_text('{"written": "by somebody else"}')
 
     def tamper(self, name: str) -> None:
