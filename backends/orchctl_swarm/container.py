@@ -41,7 +41,7 @@ def container_spec(service: Service, digests: Mapping[str, str]) -> dict[str, An
 
 
 def _literal(text: str) -> str:
-    """The agent expands Go templates in variables and in sources of mounts (swarmkit, template.ExpandContainerSpec); a spec
+    """The agent expands Go templates in variables and in both ends of mounts (swarmkit, template.ExpandContainerSpec); a spec
     means what it says, on every backend."""
     return text.replace("{{", '{{"{{"}}')
 
@@ -94,7 +94,7 @@ def _test(service: Service, probe: Probe, variables: Mapping[str, str]) -> list[
 
 
 def _mount(service: Service, target: str, volume: Volume) -> dict[str, Any]:
-    mount: dict[str, Any] = {"Target": target}
+    mount: dict[str, Any] = {"Target": _literal(target)}
     if volume.kind is VolumeKind.TMPFS:
         mount["Type"] = "tmpfs"
         if volume.size_bytes:

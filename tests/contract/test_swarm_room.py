@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from orchctl.core.rollout import OutcomeState
-from orchctl.core.service import Amount, Service, Stop
+from orchctl.core.service import Amount, Service, Stop, Volume, VolumeKind
 from orchctl.engine import verdict
 from orchctl.testing.contract.deploy import greetings
 from orchctl.testing.driver import Driver
@@ -48,6 +48,15 @@ def test_a_port_of_the_only_node_is_waited_for(
     assert any("port_taken" in text for text in said), said
     assert outcome.duration_ms > GRACE_MS, "it had to wait"
     assert greetings(world.truth("web")) == ["two"]
+    assert driver.restart("web").state is OutcomeState.CONVERGED
+    assert driver.rollback("web").state is OutcomeState.CONVERGED
+
+
+def test_the_place_of_a_volume_means_what_it_says(world: SwarmWorld, driver: Driver) -> None:
+    volumes = {"/a{{msg}}": Volume(kind=VolumeKind.TMPFS)}
+    service = replace(world.service().sized(1), volumes=volumes)
+    assert driver.deploy(service).state is OutcomeState.CONVERGED
+    assert driver.deploy(service).state is OutcomeState.UNCHANGED
 
 
 @pytest.mark.parametrize("value", ["{{.Node.Hostname}} {{msg}}", "{{{a}}}"])

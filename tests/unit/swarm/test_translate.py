@@ -22,6 +22,8 @@ from orchctl.core.service import (
     SecretRef,
     Service,
     Strategy,
+    Volume,
+    VolumeKind,
 )
 from orchctl_swarm import names
 from orchctl_swarm.translate import render
@@ -209,6 +211,12 @@ def test_configs_of_other_content_or_of_another_service_have_other_names() -> No
         names.config_name(sample(name="api"), "sha256:1"),
     }
     assert len(found) == 3
+
+
+def test_the_place_of_a_volume_is_no_template() -> None:
+    volumes = {"/a{{msg}}": Volume(kind=VolumeKind.TMPFS)}
+    (mount,) = container(sample(volumes=volumes))["Mounts"]
+    assert mount["Target"] == '/a{{"{{"}}msg}}'
 
 
 @pytest.mark.parametrize("value", ["{{.Node.Hostname}}", "{{msg}} {{.Level}}", "a{{{b}}", "{{"])
