@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from orchctl.core.transport import causes, certificate_refused, client_certificate_refused, never_connected, reason
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 OUT_OF_SEQUENCE = "update out of sequence"
 _NAME_TAKEN = "name conflicts with an existing object"  # a 500 when two networks are made at the same time
+_GONE = re.compile(r"\bnetwork \S+ not found")  # a 500 when two remove it at the same time (docker/for-linux#531)
 _NOT_A_MANAGER = ("not a swarm manager", "This node is not part of a swarm")
 _IN_USE = ("is in use by", "has active endpoints", "in use by task")
 _TOO_LARGE = ("too large", "larger than max")
@@ -45,7 +47,7 @@ def from_answer(status: int, message: str, *, where: str, write: bool) -> Orchct
             f"{where} is no swarm manager",
             hint="name a manager in the context's host, or make this node one: docker swarm init",
         )
-    if status == 404:
+    if status == 404 or (status >= 500 and _GONE.search(message)):
         return NotFound(text)
     if status == 409 or _NAME_TAKEN in message:
         return AlreadyExists(text)

@@ -52,6 +52,7 @@ def test_an_answer_becomes_the_error_it_means(status: int, message: str, error: 
 @pytest.mark.parametrize(
     ("status", "message", "error"),
     [
+        (500, "error while removing network: network shop_default not found", NotFound),
         (504, "upstream timed out", OutcomeUnknown),
         (502, "bad gateway", OutcomeUnknown),
         (503, "no server available", OutcomeUnknown),
