@@ -33,6 +33,12 @@ class FaultKind(StrEnum):
     ANSWER_LOST = "answer_lost"
     """The request was carried out, its answer lost; a read is merely Unreachable."""
     AUTH = "auth"
+    LOST_BEFORE = "lost_before"
+    """A write was lost on its way: not carried out, and no answer; a read is merely Unreachable."""
+    BUMPED = "bumped"
+    """Somebody else moved the version of every definition, and changed nothing: a write that names a version is refused."""
+    BUMPED_AND_LOST = "bumped_and_lost"
+    """Both: the version has moved, and not by our write."""
     STALE = "stale"
     """Somebody moved the object's version just before a write."""
     KILL_BEFORE = "kill_before"
@@ -41,11 +47,13 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Strikes the request with number ``at`` (from 0, counted since it was set), and ``times`` ones from there."""
+    """Strikes the request with number ``at`` (from 0, counted since it was set), and ``times`` ones from there. ``only`` one
+    method (``poll``, ``update``): the others are neither struck nor counted."""
 
     kind: FaultKind
     at: int
     times: int = 1
+    only: str = ""
 
 
 @dataclass(slots=True)
@@ -117,7 +125,9 @@ class FakeCluster:
         if self.dead:
             raise Killed
         self.run()
-        kind = self._strike()
+        kind = self._strike(name)
+        if kind in (FaultKind.BUMPED, FaultKind.BUMPED_AND_LOST):
+            self._bump()
         if kind is FaultKind.KILL_BEFORE:
             self.dead = True
             raise Killed
@@ -125,6 +135,8 @@ class FakeCluster:
             raise Unreachable("the fake cluster does not answer")
         if kind is FaultKind.AUTH:
             raise AuthRefused("the fake cluster does not know you")
+        if kind in (FaultKind.LOST_BEFORE, FaultKind.BUMPED_AND_LOST):
+            raise OutcomeUnknown("no answer") if carry_out else Unreachable("no answer")
         if kind is FaultKind.STALE and carry_out is not None:
             raise StalePlan("the fake cluster says that the version moved")
         self.requests += 1
@@ -164,8 +176,14 @@ class FakeCluster:
                 self._tick(key, at)
         self._at = now
 
-    def _strike(self) -> FaultKind | None:
+    def _bump(self) -> None:
+        for definition in self.definitions.values():
+            definition.version = self.next_version()
+
+    def _strike(self, name: str) -> FaultKind | None:
         fault, position = self.fault, self._struck
+        if fault is not None and fault.only not in ("", name.partition(" ")[0]):
+            return None
         self._struck += 1
         return fault.kind if fault and fault.at <= position < fault.at + fault.times else None
 

@@ -6,6 +6,7 @@ the lease, and the exit code of the struck run was true.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from orchctl.testing.contract.deploy import greetings
 from orchctl.testing.driver import Driver
 from orchctl.testing.fake_cluster import Fault, FaultKind, Killed
 from orchctl.testing.world import Behaviour
+from tests.rounds import FULL
 from tests.worlds.fake import FakeWorld
 
 Operation = Callable[[Driver, FakeWorld], Outcome]
@@ -93,14 +95,44 @@ def struck(driver: Driver, world: FakeWorld, operation: Operation, fault: Fault)
 @pytest.mark.parametrize("operation", list(PREPARED), ids=lambda o: o.__name__)
 def test_the_same_command_again_converges(tmp_path: Path, operation: Operation, kind: FaultKind) -> None:
     for at in range(requests_of(tmp_path / "count", operation)):
-        world, driver = prepared(tmp_path / str(at), operation)
-        before = frozenset(world.truth("web").running)
-        first = struck(driver, world, operation, Fault(kind, at))
-        if isinstance(first, Outcome) and first.exit_code == 0:
-            check_end_state(world, operation, before)
-        again(world, operation)
+        try_one(tmp_path / str(at), operation, Fault(kind, at))
+
+
+LASTING = (3, 1_000) if FULL else (3,)
+
+
+@pytest.mark.parametrize("times", LASTING)
+@pytest.mark.parametrize("kind", [FaultKind.UNREACHABLE, FaultKind.AUTH, FaultKind.LOST_BEFORE, FaultKind.BUMPED])
+@pytest.mark.parametrize("operation", list(PREPARED), ids=lambda o: o.__name__)
+def test_one_method_that_fails_for_long_is_no_reason_to_lie(
+    tmp_path: Path, operation: Operation, kind: FaultKind, times: int
+) -> None:
+    """Everything else works meanwhile. A soak begins at each of the method's requests, the gate at the first."""
+    for only, count in methods_of(tmp_path / "count", operation).items():
+        for at in range(count if FULL else 1):
+            try_one(tmp_path / f"{only}{at}", operation, Fault(kind, at, times, only))
+
+
+def methods_of(tmp_path: Path, operation: Operation) -> Counter[str]:
+    """How often each method is called."""
+    world, driver = prepared(tmp_path, operation)
+    before = len(world.cluster.log)
+    operation(driver, world)
+    return Counter(name.partition(" ")[0] for name in world.cluster.log[before:])
+
+
+def try_one(tmp_path: Path, operation: Operation, fault: Fault) -> None:
+    world, driver = prepared(tmp_path, operation)
+    before = frozenset(world.truth("web").running)
+    first = struck(driver, world, operation, fault)
+    # A lease that cannot be taken away expires by itself: no reason to say that the deletion failed.
+    if isinstance(first, Outcome) and first.exit_code == 0 and fault.only != "delete":
         check_end_state(world, operation, before)
-        check_quiet(world, operation)
+    if operation is restart and isinstance(first, Outcome):
+        assert world.cluster.definitions["test", "web"].epoch == 1, "restarted once, or not at all"
+    again(world, operation)
+    check_end_state(world, operation, before)
+    check_quiet(world, operation)
 
 
 def again(world: FakeWorld, operation: Operation) -> None:
