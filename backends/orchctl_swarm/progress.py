@@ -172,9 +172,14 @@ def _update_state(service: Json) -> str:
 
 
 def _round_began(service: Json) -> str:
-    """When the present round began: exits of tasks made earlier belong to another story."""
+    """When the present round began: exits of tasks made earlier belong to another story.
+
+    Of a service that nobody updated it is the creation. ``UpdatedAt`` moves once more when the swarm has given it its
+    addresses, on a busy engine after its first tasks were made.
+    """
     update = service.get("UpdateStatus") or {}
-    return _moment(update.get("StartedAt") or service.get("UpdatedAt"))
+    changed = service.get("UpdatedAt") if service.get("PreviousSpec") else service.get("CreatedAt")
+    return _moment(update.get("StartedAt") or changed)
 
 
 def _created(task: Json) -> str:

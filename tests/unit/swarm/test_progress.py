@@ -90,8 +90,14 @@ def test_a_task_waiting_for_its_restart_has_no_process() -> None:
 
 
 def test_exits_before_the_present_round_do_not_count() -> None:
-    found = current(look("first_crash_loop", UpdatedAt="2099-01-01T00:00:00Z"))
+    later = golden.read("first_crash_loop")["service"]
+    found = current(look("first_crash_loop", UpdatedAt="2099-01-01T00:00:00Z", PreviousSpec=later["Spec"]))
     assert [(i.exits, i.problem) for i in found if i.state is not InstanceState.EXITED] == [(0, None)] * len(found)
+
+
+def test_a_first_rollout_begins_with_the_service_and_not_when_it_gets_its_addresses() -> None:
+    """The swarm notes these in the service, on a busy engine after a first task has ended already."""
+    assert current(look("first_crash_loop", UpdatedAt="2099-01-01T00:00:00Z")) == current(look("first_crash_loop"))
 
 
 @pytest.mark.parametrize(
