@@ -8,6 +8,9 @@ import pytest
 from orchctl.core.context import Allow
 from orchctl.core.store import Store
 from orchctl.testing import contract
+from orchctl.testing.driver import Driver
+from orchctl.testing.world import World
+from tests.servers.waiting import until
 from tests.worlds.kubernetes import KubernetesWorld
 
 pytestmark = pytest.mark.world_kubernetes
@@ -33,7 +36,12 @@ class TestScale(contract.ScaleContract): ...
 class TestHistory(contract.HistoryContract): ...
 
 
-class TestDiscover(contract.DiscoverContract): ...
+class TestDiscover(contract.DiscoverContract):
+    def test_one_endpoint_for_each_instance_and_port(self, world: World, driver: Driver) -> None:
+        """The cluster writes the addresses of its pods into slices of its own, on a busy machine after the last one is ready."""
+        driver.deploy(world.service().sized(3))
+        until("an address of each pod", lambda: len([e for e in driver.discover("web") if e.instance]) == 3)
+        super().test_one_endpoint_for_each_instance_and_port(world, driver)
 
 
 class TestDelete(contract.DeleteContract): ...

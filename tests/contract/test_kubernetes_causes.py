@@ -30,7 +30,8 @@ def test_what_is_never_ready_says_what_its_check_found(world: KubernetesWorld, d
     service = world.service(Behaviour.NEVER_READY)
     outcome = driver.deploy(replace(service, health=replace(service.health, start_deadline_ms=10_000)))
     (failure,) = outcome.failures
-    assert (outcome.state, failure.kind, failure.count) == (OutcomeState.FAILED, FailureKind.UNHEALTHY, 2)
+    assert (outcome.state, failure.kind) == (OutcomeState.FAILED, FailureKind.UNHEALTHY)
+    assert failure.count in (1, 2), "one, where the other pod began later on a busy machine"
     assert "not ready within 10s (health.start.deadline): Readiness probe failed:" in failure.message
     assert "connection refused" in failure.message
 
