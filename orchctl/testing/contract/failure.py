@@ -10,7 +10,7 @@ import pytest
 from orchctl.core.capability import Feature, Support
 from orchctl.core.revision import RevisionStatus
 from orchctl.core.rollout import Event, FailureKind, OutcomeState, Phase
-from orchctl.core.service import OnFailure, Restart
+from orchctl.core.service import OnFailure, Restart, Service
 from orchctl.engine import verdict
 from orchctl.errors import WaitTimeout
 from orchctl.testing.contract.deploy import greetings
@@ -147,14 +147,14 @@ class FailureContract:
         assert [r.revision.number for r in driver.history("web")] == [2, 1]
 
     def test_the_same_scale_after_a_timeout_waits(self, world: World, driver: Driver) -> None:
-        driver.deploy(world.service())
+        driver.deploy(_watched(world))
         with pytest.raises(WaitTimeout):
             driver.within(50).scale("web", "4")
         assert driver.scale("web", "4").exit_code == 0
         assert (driver.status("web").ready, len(world.truth("web").running)) == (4, 4)
 
     def test_the_same_restart_after_a_timeout_waits_for_the_first(self, world: World, driver: Driver) -> None:
-        driver.deploy(world.service())
+        driver.deploy(_watched(world))
         before = set(world.truth("web").running)
         with pytest.raises(WaitTimeout):
             driver.within(500).restart("web")
@@ -189,6 +189,12 @@ class FailureContract:
         world.kill_instance("web")
         wait_until(world, lambda: len(world.truth("web").running) == 2 and driver.status("web").ready == 2)
         assert driver.status("web").phase is Phase.HEALTHY
+
+
+def _watched(world: World) -> Service:
+    """Nothing about it is done by the first look, however late that is made on a busy machine."""
+    service = world.service()
+    return replace(service, rollout=replace(service.rollout, min_ready_ms=2_000))
 
 
 def _ready(driver: Driver) -> set[tuple[str, int]]:
