@@ -46,7 +46,7 @@ def replace_file(path: Path, data: bytes, *, mode: int | None = None) -> None:
     """
     with _beside(path, data, mode) as temporary:
         temporary.replace(path)
-    _sync(path.parent)
+    sync_directory(path.parent)
 
 
 def try_writing(path: Path) -> None:
@@ -64,7 +64,7 @@ def create_file(path: Path, data: bytes, *, mode: int = 0o600) -> None:
             raise
         except OSError:  # a file system without links: whole all the same, only not once
             os.rename(temporary, path)
-    _sync(path.parent)
+    sync_directory(path.parent)
 
 
 def is_replaceable(path: Path) -> bool:
@@ -94,7 +94,8 @@ def _beside(path: Path, data: bytes, mode: int | None) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _sync(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
+    """What was made or replaced in it is there after a power cut, too."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

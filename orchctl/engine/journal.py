@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from orchctl.core.context import Context
-from orchctl.core.files import path_part, replace_file
+from orchctl.core.files import path_part, replace_file, sync_directory
 from orchctl.errors import UsageError
 
 INTENT = "intent"
@@ -32,7 +32,7 @@ class Journal:
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            _fsync_directory(path.parent)
+            sync_directory(path.parent)
         except OSError as error:
             raise _unwritable(path, error) from error
 
@@ -113,11 +113,3 @@ def _unwritable(path: Path, error: OSError) -> UsageError:
         f"the journal {path} cannot be written: {error.strerror}",
         hint="free some space, or name another directory with ORCHCTL_STATE_DIR",
     )
-
-
-def _fsync_directory(directory: Path) -> None:
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
