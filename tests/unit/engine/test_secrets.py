@@ -2,7 +2,6 @@
 
 import base64
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -121,6 +120,8 @@ def test_a_command_is_read_as_far_as_a_secret_may_go(tmp_path: Path, command: st
 
 def test_a_command_that_leaves_its_output_open_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("orchctl.engine.secrets._COMMAND_TIMEOUT_S", 0.2)
-    left = f"{sys.executable} -c 'import time; time.sleep(2)' & echo started"
+    os.mkfifo(tmp_path / "pipe")
+    left = f"cat {tmp_path}/pipe & echo started"
     with pytest.raises(UsageError, match="did not end within"):
         resolve(service("exec", left), environ={}, state_dir=tmp_path)
+    (tmp_path / "pipe").write_bytes(b"")  # and cat ends
