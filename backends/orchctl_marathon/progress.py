@@ -6,13 +6,13 @@ a scale moves the app's version and no task's. That a deployment is gone proves 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 from orchctl.core.rollout import FailureKind, Instance, InstanceState, Problem, Progress
 from orchctl_marathon.careful import Crowd, asked_of
+from orchctl_marathon.incarnations import former_launch, is_made_before, launch_of, slot_of
 from orchctl_marathon.names import TEMPLATE
 from orchctl_marathon.normalise import replicas_of
 from orchctl_marathon.problems import is_held_back, problem_of, unplaced
@@ -22,8 +22,6 @@ Older = Mapping[str, Json]
 """Former definitions of an app, by version."""
 
 NONE_OLDER: Older = MappingProxyType({})
-_INCARNATION = re.compile(r"(?P<instance>.+?)\._app\.(?P<number>\d+)$")
-_SHORT = re.compile(r".*\.(?:instance|marathon)-([0-9a-f]{8}-[0-9a-f]{4})-[0-9a-f-]+")
 _STATES = {
     "TASK_STAGING": InstanceState.PENDING,
     "TASK_STARTING": InstanceState.STARTING,
@@ -102,13 +100,22 @@ def count_of(app: Json) -> int:
 
 
 def is_current(app: Json, task: Json) -> bool:
-    """One in back-off has no version: it will be launched under the present one."""
-    return not task.get("version") or str(task["version"]) >= config_version(app)
+    """One in back-off has no version. Where it was made before the present definition and did not fail under it, it waits
+    to be replaced, and the number of its launches says nothing of this definition."""
+    if task.get("version"):
+        return str(task["version"]) >= config_version(app)
+    identity = str(task["id"])
+    return not is_made_before(identity, config_version(app)) or _is_of(identity, _failure_of_this_definition(app))
+
+
+def _is_of(identity: str, failure: Json | None) -> bool:
+    """Is it the instance that failed?"""
+    return failure is not None and launch_of(str(failure.get("taskId", "")))[0] == launch_of(identity)[0]
 
 
 def definition_of(app: Json, task: Json, older: Older) -> Json | None:
     """What the task was launched under; None where that is not known."""
-    return app if is_current(app, task) else older.get(str(task["version"]))
+    return app if is_current(app, task) else older.get(str(task.get("version", "")))
 
 
 def doubtful_versions(app: Json) -> set[str]:
@@ -125,6 +132,8 @@ def _instances(app: Json, queued: Json | None, older: Older) -> list[Instance]:
     found = [_instance(app, task, failure, older, held_back=held_back) for task in tasks_of(app)]
     found = [i for i in found if i.current or i.state is not InstanceState.EXITED]
     waiting = replicas_of(app) - sum(i.current for i in found)
+    if any(_is_of(i.id, failure) for i in found):
+        failure = None  # its own instance has it; those that wait have not failed
     return [*found, *_waiting(app, queued, failure, waiting, held_back=held_back)]
 
 
@@ -137,15 +146,14 @@ def _failure_of_this_definition(app: Json) -> Json | None:
 
 def _instance(app: Json, task: Json, failure: Json | None, older: Older, *, held_back: bool) -> Instance:
     identity, current = str(task["id"]), is_current(app, task)
-    slot, incarnation = _slot(identity)
     alive = is_alive(definition_of(app, task, older), task)
     state = _state(app, task, alive=alive)
     failure = _ended_well(task) or failure or _killed_by_check(app, task)
-    exits = _exits(incarnation, state) if current and failure is not None else 0
+    exits = _exits(identity, state) if current and failure is not None else 0
     problem = _problem(task, state, failure if exits else None)
     return Instance(
         id=identity,
-        slot=slot,
+        slot=slot_of(identity),
         node=str(task.get("host", "")),
         template_hash=template_of(app) if current else "",
         current=current,
@@ -158,15 +166,6 @@ def _instance(app: Json, task: Json, failure: Json | None, older: Older, *, held
     )
 
 
-def _slot(identity: str) -> tuple[str, int]:
-    """The instance, by the part of its UUID that differs, and how often it was launched: ``web.instance-UUID._app.2``
-    is the second launch (since 1.8)."""
-    match = _INCARNATION.fullmatch(identity)
-    instance, number = (match["instance"], int(match["number"])) if match else (identity, 1)
-    short = _SHORT.fullmatch(instance)
-    return (short[1] if short else instance), number
-
-
 def _ended_well(task: Json) -> Json | None:
     """Marathon takes the end of a process with code 0 for no failure, and launches it again (08-deployments/549)."""
     return {"state": "TASK_FINISHED", "taskId": task["id"]} if task.get("state") == "TASK_FINISHED" else None
@@ -175,16 +174,15 @@ def _ended_well(task: Json) -> Json | None:
 def _killed_by_check(app: Json, task: Json) -> Json | None:
     """Mesos kills a task whose check fails, and Marathon launches it again and notes no failure (1.8): nothing but the
     number in its id tells. One in back-off has ended under another definition."""
-    match = _INCARNATION.fullmatch(str(task["id"]))
-    if not app.get("healthChecks") or not task.get("version") or match is None or int(match["number"]) < 2:
+    former = former_launch(str(task["id"]))
+    if not app.get("healthChecks") or not task.get("version") or not former:
         return None
-    former = f"{match['instance']}._app.{int(match['number']) - 1}"
     message = "the task was killed, and Marathon notes no failure: its health check failed, most likely"
     return {"state": "TASK_KILLED", "taskId": former, "message": message}
 
 
-def _exits(incarnation: int, state: InstanceState) -> int:
-    return incarnation - 1 + (state is InstanceState.EXITED)
+def _exits(identity: str, state: InstanceState) -> int:
+    return launch_of(identity)[1] - 1 + (state is InstanceState.EXITED)
 
 
 def _state(app: Json, task: Json, *, alive: bool) -> InstanceState:

@@ -139,6 +139,33 @@ class TestFailing:
         found = observe(seen, queued(BACK_OFF_QUEUE))
         assert [i.id for i in found.instances] == ["/failing/waiting-0"]
 
+    def test_what_was_in_back_off_before_the_definition_came_is_not_judged_by_its_past(self) -> None:
+        """It waits to be killed, without a version; meanwhile another instance fails under the new definition."""
+        seen = app(BACK_OFF)
+        failed = seen["tasks"][0]
+        past = failed | {
+            "id": failed["id"].replace("-9b8da11b-e70c-11f1-", "-9b8da11b-e70b-11f1-").replace("._app.1", "._app.4")
+        }
+        seen |= {"instances": 2, "tasks": [past, failed]}
+        found = observe(seen, queued(BACK_OFF_QUEUE)).instances
+        assert [(i.id, i.exits, i.problem is not None) for i in found] == [
+            (failed["id"], 1, True),
+            ("/failing/waiting-0", 0, False),
+        ]
+
+    def test_one_from_before_that_failed_under_the_definition_counts(self) -> None:
+        seen = app(BACK_OFF)
+        older = seen["tasks"][0]["id"].replace("-9b8da11b-e70c-11f1-", "-9b8da11b-e70b-11f1-")
+        seen["tasks"][0]["id"] = seen["lastTaskFailure"]["taskId"] = older
+        (instance,) = observe(seen, queued(BACK_OFF_QUEUE)).instances
+        assert (instance.id, instance.exits, instance.held_back) == (older, 1, True)
+
+    @pytest.mark.parametrize("identity", ["web.1", "web.instance-1b4e28ba-2fa1-41d2-883f-0016d3cca427._app.2"])
+    def test_an_id_without_a_time_in_it_is_taken_for_one_of_the_definition(self, identity: str) -> None:
+        seen = app(BACK_OFF)
+        seen["tasks"][0]["id"] = identity
+        assert [i.id for i in observe(seen, queued(BACK_OFF_QUEUE)).instances] == [identity]
+
     def test_a_process_that_should_have_stayed_has_ended_also_when_it_ended_well(self) -> None:
         """Marathon notes no ``lastTaskFailure`` for it: its task is all there is."""
         seen = app(ENDED_WELL)
