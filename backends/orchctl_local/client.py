@@ -11,7 +11,7 @@ from pathlib import Path
 from orchctl.core.codec import canonical_json
 from orchctl.core.service import Protocol, Service
 from orchctl.errors import ForeignObject, NotFound, StalePlan, UnsupportedFeature
-from orchctl_local.daemon_lock import holder, is_running
+from orchctl_local.daemon_lock import is_running, life
 from orchctl_local.files import next_version, prune_empty, read_json, remove, state_lock, write_durable
 from orchctl_local.layout import FILES, TREES, Layout
 from orchctl_local.model import Desired, Status, desired_from, status_from
@@ -50,7 +50,7 @@ class Client:
     def status(self, namespace: str, name: str) -> Status | None:
         """What the keeper saw; what it saw under a supervisord that is dead has died with that."""
         status = status_from(read_json(self.layout.status_file(namespace, name)))
-        if status is not None and status.daemon != holder(self.layout):
+        if status is not None and status.life != life(self.layout):
             status.forget_processes()
             status.replicas = [replica for replica in status.replicas if not replica.leaving]
         return status

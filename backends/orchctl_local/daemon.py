@@ -15,7 +15,7 @@ from typing import Any
 
 import orchctl
 from orchctl.errors import Unreachable
-from orchctl_local.daemon_lock import holder, is_running
+from orchctl_local.daemon_lock import holder, is_running, new_life
 from orchctl_local.files import remove, try_lock
 from orchctl_local.layout import Layout
 from orchctl_local.supervisor_config import KEEPER, keep_script, launch_script, main_config
@@ -101,7 +101,7 @@ def main() -> None:
     # An advisory lock belongs to the open file, which the child shares.
     if child := os.fork():
         os._exit(0 if _answers(child) else 1)
-    os.pwrite(_LOCK_DESCRIPTOR, str(os.getpid()).encode(), 0)
+    os.pwrite(_LOCK_DESCRIPTOR, new_life().encode(), 0)
     nothing = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nothing, standard)

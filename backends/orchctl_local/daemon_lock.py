@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 from collections.abc import Iterator
 
 from orchctl_local.files import is_locked
 from orchctl_local.layout import Layout
+
+_MOST_BYTES = 64
 
 
 def is_running(layout: Layout) -> bool:
@@ -18,8 +21,25 @@ def is_running(layout: Layout) -> bool:
 
 def holder(layout: Layout) -> int:
     """Process id of the living supervisord, 0 when there is none."""
+    return pid_in(life(layout))
+
+
+def life(layout: Layout) -> str:
+    """Which supervisord lives, "" when there is none: its process id and a word of its own, since an id comes again, after
+    a restart of the machine or of a container nearly always."""
     with _lock_file(layout) as descriptor:
-        return int(os.read(descriptor, 20) or b"0") if descriptor >= 0 and is_locked(descriptor) else 0
+        return os.read(descriptor, _MOST_BYTES).decode("ascii") if descriptor >= 0 and is_locked(descriptor) else ""
+
+
+def new_life() -> str:
+    """For the process that calls."""
+    return f"{os.getpid()} {secrets.token_hex(8)}"
+
+
+def pid_in(life: str) -> int:
+    """0 when there is none."""
+    first = life.partition(" ")[0]
+    return int(first) if first.isdecimal() else 0
 
 
 @contextlib.contextmanager

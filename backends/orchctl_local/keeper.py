@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from orchctl.errors import Unreachable
+from orchctl_local.daemon_lock import pid_in
 from orchctl_local.files import read_json, remove, state_lock
 from orchctl_local.launcher import die_with_parent
 from orchctl_local.layout import Layout
@@ -61,8 +62,9 @@ class _Round:
 class Keeper:
     """``run`` returns when there has been nothing to keep for a while, or when supervisord is gone."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, *, life: str) -> None:
         self._layout = layout
+        self._life = life
         self._daemon = os.getppid()
         self._rpc = SupervisorRpc(layout.programs)
         self._round = _Round(self._rpc)
@@ -167,7 +169,7 @@ class Keeper:
     def _service(self, key: tuple[str, str]) -> ServiceKeeper:
         if key not in self._services:
             self._services[key] = ServiceKeeper(
-                self._layout, *key, daemon_pid=self._daemon, supervisor=self._round, pool=self._pool, taken=self._taken
+                self._layout, *key, life=self._life, supervisor=self._round, pool=self._pool, taken=self._taken
             )
         return self._services[key]
 
@@ -228,8 +230,9 @@ def _entries(directory: Path) -> list[os.DirEntry[str]]:
 def main() -> None:
     os.umask(0o077)
     layout = Layout(Path.cwd())
-    die_with_parent(int(layout.daemon_lock.read_text()))
-    Keeper(layout).run()
+    life = layout.daemon_lock.read_text("ascii")
+    die_with_parent(pid_in(life))
+    Keeper(layout, life=life).run()
 
 
 if __name__ == "__main__":

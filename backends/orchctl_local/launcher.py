@@ -30,7 +30,7 @@ def die_with_parent(parent: int) -> None:
 def main(directory: str) -> None:
     """Replace this process by the command in ``directory``/launch.json; its beginning or its failure is noted there."""
     with open("daemon.lock") as file:
-        die_with_parent(int(file.read()))
+        die_with_parent(int(file.read().partition(" ")[0]))
     with open(os.path.join(directory, "launch.json")) as file:
         launch = json.load(file)
     failed = os.path.abspath(os.path.join(directory, "launch-failed.json"))

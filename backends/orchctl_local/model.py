@@ -87,8 +87,9 @@ class Status:
     """What the keeper knows of one service. ``version`` is the desired one it has acted on."""
 
     version: int = 0
-    daemon: int = 0
-    """Process id of the supervisord under which this was seen."""
+    life: str = ""
+    """Which supervisord this was seen under (``daemon_lock.life``)."""
+
     settled: bool = False
     next_number: int = 1
     replicas: list[Replica] = field(default_factory=list)

@@ -30,7 +30,7 @@ class ServiceKeeper:
         namespace: str,
         name: str,
         *,
-        daemon_pid: int,
+        life: str,
         supervisor: Supervisor,
         pool: ThreadPoolExecutor,
         taken: set[int],
@@ -46,9 +46,9 @@ class ServiceKeeper:
         self._taken = taken
         self._written = ""
         self._status = status_from(read_json(layout.status_file(namespace, name))) or Status()
-        if self._status.daemon != daemon_pid:
+        if self._status.life != life:
             self._status.forget_processes()
-            self._status.daemon = daemon_pid
+            self._status.life = life
         self._runners: dict[int, Runner] = {}
         for state in self._status.replicas:
             self._adopt(state)

@@ -152,7 +152,7 @@ def test_services_of_the_former_place_among_other_things_are_moved_as_the_error_
         Driver(world).status("web")
     assert str(given / "orchctl-local" / "here") in refused.value.message
     assert all(name in refused.value.hint for name in FORMER)
-    os.kill(int((given / "daemon.lock").read_text()), signal.SIGTERM)
+    os.kill(int((given / "daemon.lock").read_text().split()[0]), signal.SIGTERM)
     until("the services end", lambda: not list(world.processes()))
     world.root = given / "orchctl-local" / "here"
     world.root.mkdir(parents=True, mode=0o700)
