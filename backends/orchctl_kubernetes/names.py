@@ -51,9 +51,7 @@ def digests_of(service: Service) -> dict[str, str]:
 
 def provider_refs(service: Service) -> list[SecretRef]:
     """The secrets whose values orchctl brings, each once, in a fixed order."""
-    refs = [v for v in service.env.values() if isinstance(v, SecretRef)]
-    refs += [f.secret for f in service.files.values() if f.secret]
-    return sorted({r for r in refs if r.source}, key=lambda r: (r.source, r.name, r.key, r.version))
+    return sorted({r for _, r in service.secret_refs() if r.source}, key=lambda r: (r.source, r.name, r.key, r.version))
 
 
 def config_map_name(service: Service, digests: Mapping[str, str]) -> str:

@@ -159,9 +159,7 @@ class KubernetesReader(Reader):
         return ""
 
     def missing_secrets(self, service: Service) -> Sequence[SecretRef]:
-        refs = [v for v in service.env.values() if isinstance(v, SecretRef)]
-        refs += [f.secret for f in service.files.values() if f.secret]
-        refs = [r for r in refs if r.version or not r.source]
+        refs = [r for _, r in service.secret_refs() if r.version or not r.source]
 
         def place(ref: SecretRef) -> tuple[str, str]:
             return (secret_name(service), secret_key(ref)) if ref.source else (ref.name, ref.key or ref.name)

@@ -79,13 +79,13 @@ class LocalReader(Reader):
         return ""
 
     def missing_secrets(self, service: Service) -> Sequence[SecretRef]:
-        from orchctl_local.secrets import file_of, references
+        from orchctl_local.secrets import file_of
 
         def is_there(ref: SecretRef) -> bool:
             path = file_of(ref, self._client.layout, service.namespace, service.name, self._secrets_dir)
             return path is not None and path.is_file()
 
-        named = (ref for ref in dict.fromkeys(references(service)) if ref.version or not ref.source)
+        named = (ref for ref in dict.fromkeys(ref for _, ref in service.secret_refs()) if ref.version or not ref.source)
         return [ref for ref in named if not is_there(ref)]
 
     def _desired(self, namespace: str, name: str) -> Desired:

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
-from orchctl.core.service import SecretRef, Service
+from orchctl.core.service import SecretRef
 from orchctl_local.layout import Layout
 from orchctl_local.model import secret_digest
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
-
-
-def references(service: Service) -> Iterator[SecretRef]:
-    """Every secret that the service's variables and files name."""
-    yield from (value for value in service.env.values() if isinstance(value, SecretRef))
-    yield from (file.secret for file in service.files.values() if file.secret is not None)
 
 
 def value_of(ref: SecretRef, *, layout: Layout, namespace: str, name: str, secrets_dir: str) -> bytes | None:

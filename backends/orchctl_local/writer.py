@@ -14,7 +14,6 @@ from orchctl_local import claims
 from orchctl_local.client import Client
 from orchctl_local.failures import file_failures
 from orchctl_local.model import Desired, secret_digest
-from orchctl_local.secrets import references
 from orchctl_local.translate import desired_of
 
 
@@ -28,7 +27,7 @@ class LocalWriter(Writer):
 
     def apply(self, plan: Plan, *, revision: int, secrets: Secrets) -> Handle:
         service = plan.service
-        values = {secret_digest(ref): secrets[ref].reveal() for ref in references(service) if ref in secrets}
+        values = {secret_digest(ref): secrets[ref].reveal() for _, ref in service.secret_refs() if ref in secrets}
 
         def make(present: Desired | None) -> Desired:
             return replace(
@@ -78,7 +77,7 @@ class LocalWriter(Writer):
 
     def prune(self, namespace: str, name: str, keep: Sequence[Service]) -> None:
         self._fence.check()
-        needed = frozenset(secret_digest(ref) for service in keep for ref in references(service) if ref.source)
+        needed = frozenset(secret_digest(ref) for service in keep for _, ref in service.secret_refs() if ref.source)
         with file_failures():
             self._client.forget(namespace, name, secrets=needed)
 

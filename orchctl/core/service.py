@@ -275,6 +275,11 @@ class Service:
         replaces every instance for a changed label."""
         return replace(self, allow=None, register=None)
 
+    def secret_refs(self) -> list[tuple[str, SecretRef]]:
+        """Every (path in the spec, reference) of variables and files."""
+        found = [(f"env.{k}", v) for k, v in self.env.items() if isinstance(v, SecretRef)]
+        return found + [(f"files[{p}]", f.secret) for p, f in self.files.items() if f.secret is not None]
+
     def port(self, name: str) -> Port:
         """The port of that name; KeyError when there is none (the spec layer has checked)."""
         for port in self.ports:

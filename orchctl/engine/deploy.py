@@ -27,7 +27,6 @@ from orchctl.engine.plan import Planned, plan_one, wanted_replicas
 from orchctl.engine.publish import LISTED, registration_of
 from orchctl.engine.refresh import refreshed
 from orchctl.engine.scale import converge, failed
-from orchctl.engine.secrets import Unrepeated
 from orchctl.engine.session import Session
 from orchctl.engine.verdict import State, is_ready
 from orchctl.engine.wait import Waited, wait
@@ -41,6 +40,7 @@ from orchctl.errors import (
     StalePlan,
     UsageError,
 )
+from orchctl.secrets.unrepeated import Unrepeated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,6 @@ from orchctl.core.plan import Change, Issue, Op, Plan
 from orchctl.core.revision import Recorded, RevisionStatus
 from orchctl.core.service import SecretRef, Service
 from orchctl.engine import callers
-from orchctl.engine import secrets as secret_providers
 from orchctl.engine.callers import Calls
 from orchctl.engine.counts import OUTSIDE
 from orchctl.engine.history import Records, load_namespace
@@ -25,6 +24,7 @@ from orchctl.engine.needs import guard
 from orchctl.engine.publish import catalog_issues, registration_changes
 from orchctl.engine.session import Session
 from orchctl.errors import ForeignObject, UsageError
+from orchctl.secrets.resolve import resolve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,9 +118,7 @@ def plan_against(
             hint="rename the service, use another namespace, or remove the object first",
         )
     held = _check_store_secrets(session, written)
-    resolved, values = secret_providers.resolve(
-        written, environ=os.environ, state_dir=session.context.state_dir, held=held
-    )
+    resolved, values = resolve(written, environ=os.environ, state_dir=session.context.state_dir, held=held)
     pinned = replace(resolved, image_digest=_digest(session, resolved, records))
     replicas = wanted_replicas(pinned, live)
     sized = pinned.sized(replicas)
@@ -194,7 +192,7 @@ def _digest(session: Session, service: Service, records: Sequence[Recorded]) -> 
 
 def _check_store_secrets(session: Session, service: Service) -> set[SecretRef]:
     """The versions of providers' values, named by a kept revision, that the backend still has."""
-    asked = {ref for _, ref in secret_providers.references(service) if ref.version or not ref.source}
+    asked = {ref for _, ref in service.secret_refs() if ref.version or not ref.source}
     if not asked:
         return set()
     gone = set(session.reader.missing_secrets(service))
@@ -208,7 +206,7 @@ def _check_store_secrets(session: Session, service: Service) -> set[SecretRef]:
 
 
 def _secret_notes(written: Service, held: Collection[SecretRef]) -> Iterator[str]:
-    for path, ref in secret_providers.references(written):
+    for path, ref in written.secret_refs():
         if ref.version and ref not in held:
             yield f"{path}: the value that this revision had is not kept any more, so {ref.source}:{ref.name} was asked"
 

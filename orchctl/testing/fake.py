@@ -311,8 +311,7 @@ class FakeStore(Store):
 
 
 def _provider_refs(service: Service) -> list[SecretRef]:
-    refs = [v for v in service.env.values() if isinstance(v, SecretRef)]
-    return [r for r in (*refs, *(f.secret for f in service.files.values() if f.secret)) if r.source]
+    return [r for _, r in service.secret_refs() if r.source]
 
 
 def _secret_entry(service: Service, ref: SecretRef) -> str:

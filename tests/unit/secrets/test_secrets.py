@@ -9,8 +9,9 @@ import pytest
 from orchctl.core.codec import to_plain
 from orchctl.core.secret import Secret
 from orchctl.core.service import File, SecretRef, Service
-from orchctl.engine.secrets import Unrepeated, resolve
 from orchctl.errors import Conflict, UsageError
+from orchctl.secrets.resolve import resolve
+from orchctl.secrets.unrepeated import Unrepeated
 
 CANARY = "s3cr3t-c4n4ry"
 
@@ -119,7 +120,7 @@ def test_a_command_is_read_as_far_as_a_secret_may_go(tmp_path: Path, command: st
 
 
 def test_a_command_that_leaves_its_output_open_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchctl.engine.secrets._COMMAND_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("orchctl.secrets.providers._COMMAND_TIMEOUT_S", 0.2)
     os.mkfifo(tmp_path / "pipe")
     left = f"cat {tmp_path}/pipe & echo started"
     with pytest.raises(UsageError, match="did not end within"):
