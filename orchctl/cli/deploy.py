@@ -33,7 +33,7 @@ from orchctl.core.context import Context
 from orchctl.core.plan import Plan
 from orchctl.core.rollout import Outcome
 from orchctl.core.service import Service
-from orchctl.engine.deploy import DeployOptions
+from orchctl.engine.rollout import DeployOptions
 from orchctl.engine.session import Session
 from orchctl.errors import UsageError
 

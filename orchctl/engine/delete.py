@@ -8,9 +8,10 @@ from dataclasses import replace
 from orchctl.core.backend import Live
 from orchctl.core.rollout import Handle, Outcome, OutcomeState
 from orchctl.engine import callers, journal
-from orchctl.engine.operation import Limits, Operation, Write, operation, send
+from orchctl.engine.current import owned
+from orchctl.engine.operation import Limits, Operation, operation
 from orchctl.engine.publish import told
-from orchctl.engine.scale import owned
+from orchctl.engine.sending import Write, send, version_of
 from orchctl.engine.session import Session
 from orchctl.engine.wait import wait_until_gone
 from orchctl.errors import NotFound
@@ -81,7 +82,7 @@ def _remove_workload(op: Operation, live: Live, gone: Handle) -> Handle:
         """Whatever changed meanwhile, it is to be removed."""
         return now is not None and now.owned
 
-    def apply(expect: str) -> Handle:
-        return op.writer.delete(op.namespace, op.name, expect=expect)
+    def apply(now: Live | None) -> Handle:
+        return op.writer.delete(op.namespace, op.name, expect=version_of(now))
 
-    return send(op, Write(send=apply, arrived=arrived, unmoved=unmoved), live.expect, "delete")
+    return send(op, Write(send=apply, arrived=arrived, unmoved=unmoved), live, "delete")

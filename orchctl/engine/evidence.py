@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchctl.core.codec import to_plain
-from orchctl.core.rollout import EventKind, Failure, Instance, InstanceState, Progress
+from orchctl.core.rollout import EventKind, Failure, Instance, InstanceState, Outcome, OutcomeState
+from orchctl.core.service import Service
 from orchctl.engine import journal
 from orchctl.engine.session import Session
 from orchctl.engine.verdict import Culprit
-from orchctl.errors import OrchctlError
+from orchctl.engine.wait import Waited
+from orchctl.errors import OrchctlError, RolloutFailed
 
 _LOG_LINES = 20
 _LONGEST_LINE = 500
@@ -24,15 +26,39 @@ def collect(session: Session, namespace: str, name: str, culprits: Sequence[Culp
     return tuple(_failure(session, namespace, name, group) for group in grouped.values())
 
 
-def keep(
-    session: Session, namespace: str, name: str, *, revision: int, progress: Progress, failures: Sequence[Failure]
-) -> None:
-    """Write it under the state directory; ``why`` reads it from there. A full disk must not hide the failure."""
-    document = {"at": session.clock.wall(), "failures": to_plain(failures), "progress": to_plain(progress)}
+def gathered(session: Session, service: Service, revision: int, waited: Waited) -> tuple[Failure, ...]:
+    """Collected, told, and kept under the state directory, where ``why`` reads it: the first thing after a bad verdict."""
+    namespace, name = service.namespace, service.name
+    failures = collect(session, namespace, name, waited.verdict.culprits)
+    for failure in failures:
+        session.tell(EventKind.PROBLEM, name, f"{failure.kind.value}: {failure.message}")
+    document = {"at": session.clock.wall(), "failures": to_plain(failures), "progress": to_plain(waited.progress)}
     try:
         journal.write_evidence(session.context, namespace=namespace, name=name, revision=revision, document=document)
-    except OSError as error:
+    except OSError as error:  # a full disk must not hide the failure
         session.tell(EventKind.PROBLEM, name, f"the evidence could not be kept: {error.strerror}")
+    return failures
+
+
+def not_ready(session: Session, service: Service, revision: int, waited: Waited, text: str) -> Outcome:
+    """An operation that made no revision and did not converge: evidence kept, nothing undone."""
+    failures = gathered(session, service, revision, waited)
+    return failed(session, service.name, revision, f"{text}: {summary(failures)}", failures)
+
+
+def failed(session: Session, name: str, revision: int, text: str, failures: Sequence[Failure]) -> Outcome:
+    """The Outcome of what failed and was left as it is."""
+    return Outcome(
+        service=name,
+        state=OutcomeState.FAILED,
+        revision=revision,
+        exit_code=RolloutFailed.exit_code,
+        error_code=RolloutFailed.code,
+        duration_ms=session.elapsed_ms(),
+        message=text,
+        hint=f"see the cause with: orchctl why {name}",
+        failures=tuple(failures),
+    )
 
 
 def summary(failures: Sequence[Failure]) -> str:

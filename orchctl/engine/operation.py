@@ -5,35 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeVar
 
 from orchctl.core.backend import Live, Writer
-from orchctl.core.rollout import EventKind, Handle
-from orchctl.engine.clock import patiently
+from orchctl.core.rollout import EventKind
 from orchctl.engine.history import Records
 from orchctl.engine.journal import INTENT, Journal, open_journal
 from orchctl.engine.lease import Lease, LeaseInfo, acquire
 from orchctl.engine.publish import Publisher
 from orchctl.engine.session import Session
-from orchctl.errors import (
-    AuthRefused,
-    Conflict,
-    Locked,
-    NotFound,
-    OrchctlError,
-    OutcomeUnknown,
-    StalePlan,
-    Unreachable,
-    UsageError,
-)
+from orchctl.errors import NotFound, OrchctlError, UsageError
 
 T = TypeVar("T")
 
 LOCK_TIMEOUT_MS = 300_000
-_STALE_TRIES = 8
-_READ_BACK_S = 30.0
-_LOCKED_LOOK_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,91 +132,6 @@ def operation(session: Session, namespace: str, name: str, verb: str, limits: Li
             journal.close()
     finally:
         give_back()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Write:
-    """A conditional write of a service's definition, and how to tell that it arrived.
-
-    ``send`` makes it conditional on the version given. ``arrived`` looks at a live definition.
-    ``unmoved`` says that somebody's change since our read left alone what we are about to change.
-    """
-
-    send: Callable[[str], Handle]
-    arrived: Callable[[Live | None], Handle | None]
-    unmoved: Callable[[Live | None], bool]
-
-
-def send(op: Operation, write: Write, expect: str, what: str) -> Handle:
-    """Send once; read back when the answer was lost; re-read and go on when only the version moved.
-
-    Swarm's own updater moves the version during a rollout (moby/swarmkit#1379), so a moved version alone
-    is no conflict. Conflict when our own fields changed meanwhile.
-    """
-    lost: OutcomeUnknown | None = None
-    for attempt in range(_STALE_TRIES):
-        op.step(INTENT, what, {"expect": expect, "attempt": attempt})
-        try:
-            handle = _when_free(op, partial(write.send, expect))
-        except StalePlan as stale:
-            live = op.live()
-            if done := write.arrived(live):
-                handle = done
-            elif write.unmoved(live):
-                expect = live.expect if live else ""
-                op.session.clock.sleep(0.05 * (attempt + 1))
-                continue
-            else:
-                raise Conflict(
-                    f"service {op.name!r} was changed by somebody else since it was read: {stale}",
-                    hint="look at the difference with: orchctl plan",
-                ) from stale
-        except OutcomeUnknown as unknown:
-            live = _read_back(op, unknown)
-            if done := write.arrived(live):
-                handle = done
-            elif (live.expect if live else "") == expect or write.unmoved(live):
-                # Not there, and should it still come, then it is refused: the next attempt moves the version.
-                expect, lost = live.expect if live else "", unknown
-                op.session.clock.sleep(0.05 * (attempt + 1))
-                continue
-            else:
-                raise
-        op.step("confirmed", f"{what}: sent", {"ref": handle.ref, "template_hash": handle.template_hash})
-        return handle
-    if lost is not None:
-        raise lost
-    raise StalePlan(
-        f"service {op.name!r} keeps changing on the backend; gave up after {_STALE_TRIES} attempts",
-        hint="see who else writes to it, then run the same command again",
-    )
-
-
-def _when_free(op: Operation, action: Callable[[], Handle]) -> Handle:
-    """``action``, tried again while the backend works on the object for somebody else: as long as one waits for another
-    deployer, and not beyond ``--timeout``. Locked, with the names of that work, when it does not end."""
-    clock = op.session.clock
-    until = clock.now() + op.lock_timeout_ms / 1000
-    until = until if op.give_up_at is None else min(until, op.give_up_at)
-    told: tuple[str, ...] | None = None
-    while True:
-        try:
-            return action()
-        except Locked as locked:
-            if clock.now() >= until:
-                raise
-            if locked.by != told:
-                op.session.tell(EventKind.WAITING, op.name, f"waiting: {locked}")
-            told = locked.by
-        clock.sleep(min(_LOCKED_LOOK_S, max(0.0, until - clock.now())))
-
-
-def _read_back(op: Operation, unknown: OutcomeUnknown) -> Live | None:
-    """The definition after a lost answer, however often it takes within half a minute."""
-    try:
-        return patiently(op.live, op.session.clock, _READ_BACK_S)
-    except (Unreachable, AuthRefused) as error:
-        raise unknown from error
 
 
 def quietly(action: Callable[[], T], op: Operation, text: str) -> T | None:

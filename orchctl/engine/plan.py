@@ -6,7 +6,7 @@ Reads only. One look at the backend serves any number of services.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from orchctl.core.backend import Live, Secrets
@@ -55,6 +55,14 @@ class Planned:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One look: definitions by name, those of its needs included, and the service's records, newest first."""
+
+    live: Mapping[str, Live]
+    records: Sequence[Recorded]
+
+
 def check_all(session: Session, services: Sequence[Service], *, strict: bool) -> dict[str, tuple[Issue, ...]]:
     """Every service's issues by name. UnsupportedFeature when any must be refused."""
     found: dict[str, tuple[Issue, ...]] = {}
@@ -91,13 +99,20 @@ def one_namespace(services: Sequence[Service]) -> str:
     return namespaces[0]
 
 
-def plan_one(session: Session, service: Service, *, strict: bool = False) -> Planned:
-    """The plan of one service, from a fresh look."""
-    issues = check_all(session, [service], strict=strict)[service.name]
+def look(session: Session, service: Service, records: Sequence[Recorded] | None = None) -> Seen:
+    """What a plan of ``service`` is made from; ``records`` where they were read already."""
     live = session.reader.live(service.namespace, [service.name, *service.needs])
-    told = [*issues, *guard(service, together=(), live=live)]
-    records = Records(session.store, service.namespace, service.name).newest_first()
-    return plan_against(session, service, live.get(service.name), records, issues=told, strict=strict)
+    if records is None:
+        records = Records(session.store, service.namespace, service.name).newest_first()
+    return Seen(live=live, records=records)
+
+
+def plan_one(session: Session, service: Service, *, strict: bool = False, seen: Seen | None = None) -> Planned:
+    """The plan of one service, from a fresh look or from ``seen``."""
+    issues = check_all(session, [service], strict=strict)[service.name]
+    seen = seen or look(session, service)
+    told = [*issues, *guard(service, together=(), live=seen.live)]
+    return plan_against(session, service, seen.live.get(service.name), seen.records, issues=told, strict=strict)
 
 
 def plan_against(

@@ -8,8 +8,11 @@ from orchctl.core.backend import Live
 from orchctl.core.revision import Recorded
 from orchctl.core.rollout import Handle, Outcome, OutcomeState
 from orchctl.core.service import Service
-from orchctl.engine.operation import Limits, Operation, Write, operation, quietly, send
-from orchctl.engine.scale import converge, failed, handle_of, owned, service_of
+from orchctl.engine.converge import converge
+from orchctl.engine.current import handle_of, owned, service_of
+from orchctl.engine.evidence import not_ready
+from orchctl.engine.operation import Limits, Operation, operation, quietly
+from orchctl.engine.sending import Write, send, version_of
 from orchctl.engine.session import Session
 from orchctl.engine.verdict import State
 
@@ -47,7 +50,7 @@ def restart(session: Session, namespace: str, name: str, limits: Limits) -> Outc
                 Outcome(service=name, state=OutcomeState.CONVERGED, revision=number, duration_ms=session.elapsed_ms())
             )
         text = "the restarted instances did not become ready"
-        return op.publisher.after(failed(session, service, number, waited, text))
+        return op.publisher.after(not_ready(session, service, number, waited, text))
 
 
 def _send(op: Operation, live: Live) -> Handle:
@@ -58,10 +61,10 @@ def _send(op: Operation, live: Live) -> Handle:
     def unmoved(now: Live | None) -> bool:
         return now is not None and now.template_hash == live.template_hash and now.restarts == live.restarts
 
-    def apply(expect: str) -> Handle:
-        return op.writer.restart(op.namespace, op.name, expect=expect)
+    def apply(now: Live | None) -> Handle:
+        return op.writer.restart(op.namespace, op.name, expect=version_of(now))
 
-    return send(op, Write(send=apply, arrived=arrived, unmoved=unmoved), live.expect, "restart")
+    return send(op, Write(send=apply, arrived=arrived, unmoved=unmoved), live, "restart")
 
 
 def _under_way(op: Operation, live: Live, current: Recorded | None, service: Service) -> str:

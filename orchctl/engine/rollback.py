@@ -10,10 +10,11 @@ from orchctl.core.document import spec_hash
 from orchctl.core.revision import Recorded, RevisionStatus
 from orchctl.core.rollout import Outcome
 from orchctl.engine.counts import kept_count
-from orchctl.engine.deploy import DeployOptions, deploy
+from orchctl.engine.deploy import deploy
 from orchctl.engine.history import Records, newest_with, numbered
 from orchctl.engine.operation import Limits
-from orchctl.engine.plan import Planned, plan_one
+from orchctl.engine.plan import Planned, look, plan_one
+from orchctl.engine.rollout import DeployOptions
 from orchctl.engine.session import Session
 from orchctl.errors import NotFound
 
@@ -32,9 +33,10 @@ def plan_rollback(session: Session, namespace: str, name: str, *, to: int | None
     """What going back to revision ``to`` would change, and what that costs; default: the last good one before the present."""
     records = Records(session.store, namespace, name).newest_first()
     target = numbered(records, to) if to is not None else previous_good(records, name)
-    live = session.reader.live(namespace, [name]).get(name)
-    replicas, by = kept_count(target, live, records)
-    planned = _priced(session, plan_one(session, target.revision.service.sized(replicas)))
+    service = target.revision.service
+    seen = look(session, service, records)
+    replicas, by = kept_count(target, seen.live.get(name), records)
+    planned = _priced(session, plan_one(session, service.sized(replicas), seen=seen))
     if by:
         notes = (*planned.plan.notes, f"replicas stay {replicas}: {by}")
         planned = replace(planned, plan=replace(planned.plan, notes=notes))

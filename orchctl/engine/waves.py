@@ -12,9 +12,10 @@ from graphlib import CycleError, TopologicalSorter
 from orchctl.core import stores
 from orchctl.core.rollout import Outcome, OutcomeState
 from orchctl.core.service import Service
-from orchctl.engine.deploy import DeployOptions, deploy, is_done, refuse_older_build
+from orchctl.engine.deploy import deploy, is_done, refuse_older_build
 from orchctl.engine.plan import Planned, one_namespace, plan_services
 from orchctl.engine.refresh import refreshed
+from orchctl.engine.rollout import DeployOptions
 from orchctl.engine.session import Session
 from orchctl.engine.verdict import is_ready
 from orchctl.errors import OrchctlError, PartialFailure, UsageError

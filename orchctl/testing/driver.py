@@ -21,11 +21,11 @@ from orchctl.engine import status as looking
 from orchctl.engine import sync as syncing
 from orchctl.engine import waves
 from orchctl.engine import why as explaining
-from orchctl.engine.deploy import DeployOptions
 from orchctl.engine.history import Records
 from orchctl.engine.holder import Holder, this_process
 from orchctl.engine.operation import Limits
 from orchctl.engine.plan import Planned, plan_one
+from orchctl.engine.rollout import DeployOptions
 from orchctl.engine.session import Session
 from orchctl.testing.world import World
 

@@ -9,8 +9,8 @@ import pytest
 
 from orchctl.core.plan import Change, Op
 from orchctl.core.rollout import Event, OutcomeState
-from orchctl.engine.deploy import DeployOptions
 from orchctl.engine.operation import Limits
+from orchctl.engine.rollout import DeployOptions
 from orchctl.errors import (
     Conflict,
     ForeignObject,

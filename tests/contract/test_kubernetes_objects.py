@@ -12,7 +12,7 @@ import pytest
 from orchctl.core.context import Allow
 from orchctl.core.rollout import FailureKind, OutcomeState
 from orchctl.core.service import Amount, File, Port, Resources, Scaling, Service
-from orchctl.engine.deploy import DeployOptions
+from orchctl.engine.rollout import DeployOptions
 from orchctl.errors import FieldConflict, ForeignObject, NotFound
 from orchctl.testing.driver import Driver
 from orchctl.testing.world import Behaviour

@@ -11,7 +11,7 @@ from orchctl.core.codec import from_plain, to_plain
 from orchctl.core.plan import Op, Plan, Policy
 from orchctl.core.rollout import OutcomeState
 from orchctl.core.service import Amount, Expose, File, Health, Service, Strategy
-from orchctl.engine.deploy import DeployOptions
+from orchctl.engine.rollout import DeployOptions
 from orchctl.errors import ForeignObject, StalePlan, UnsupportedFeature
 from orchctl.testing.driver import Driver
 from orchctl.testing.world import Behaviour, Truth, World

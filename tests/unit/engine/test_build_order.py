@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchctl.core.rollout import Outcome, OutcomeState
-from orchctl.engine.deploy import DeployOptions
+from orchctl.engine.rollout import DeployOptions
 from orchctl.errors import OlderSource
 from orchctl.testing.driver import Driver
 from orchctl.testing.world import Behaviour
