@@ -38,7 +38,7 @@ def command_of(verb: Verb) -> Any:
 
     settings = {"help_option_names": ["-h", "--help"]}
     app = typer.Typer(rich_markup_mode=None, add_completion=False, context_settings=settings)
-    module = importlib.import_module(f"orchctl.cli.{verb.module}")
+    module = importlib.import_module(f"orchctl.cli.{verb.name}")
     for name in verb.functions:
         app.command(name, cls=Command)(flatten(getattr(module, f"{name}_" if iskeyword(name) else name)))
     if verb.is_group:

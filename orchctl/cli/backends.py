@@ -38,7 +38,7 @@ def backends(
     terminal = terminal_of(talk, output)
     claims = {name: registry.load(name).capabilities() for name in names or registry.known_names()}
     if terminal.wants_document:
-        from orchctl.cli.render.documents import listed
+        from orchctl.cli.views.documents import listed
 
         terminal.document(
             listed(

@@ -52,7 +52,7 @@ class Setting:
 
 def config(where: Where, talk: Printing, output: Format = "table") -> int:
     """Show every setting in force, and what set it: a flag, a variable, a line of a file, or nothing."""
-    from orchctl.cli.render.documents import listed
+    from orchctl.cli.views.documents import listed
 
     terminal = terminal_of(talk, output)
     found = [*_files(os.environ), *_of_context(where, os.environ), *_state(os.environ), *_looks(talk, os.environ)]

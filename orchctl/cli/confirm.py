@@ -44,7 +44,7 @@ def _can_ask(terminal: Terminal) -> bool:
 
 
 def _ask(terminal: Terminal, question: str) -> str:
-    from orchctl.cli.render.sanitise import sanitise
+    from orchctl.cli.views.sanitise import sanitise
 
     terminal.err.write(sanitise(question))
     terminal.err.flush()

@@ -71,7 +71,7 @@ def _rows(found: Sequence[Dead]) -> Iterator[Row]:
 
 def _show(terminal: Terminal, rows: Sequence[Row]) -> None:
     if terminal.wants_document:
-        from orchctl.cli.render.documents import listed
+        from orchctl.cli.views.documents import listed
 
         items = [{"name": e.name, "namespace": n, "service": s, "place": e.place} for n, s, e in rows]
         terminal.document(listed("CatalogEntryList", items))

@@ -38,7 +38,7 @@ _DEFAULT = re.compile(r"^default[ \t]*=[^\r\n]*", re.MULTILINE)
 
 def ls(talk: Printing, output: Format = "table") -> int:
     """List the contexts; the current one is marked."""
-    from orchctl.cli.render.documents import listed
+    from orchctl.cli.views.documents import listed
 
     terminal = terminal_of(talk, output)
     configuration = load_configuration(working_directory(), os.environ)
@@ -69,8 +69,8 @@ def ls(talk: Printing, output: Format = "table") -> int:
 
 def show(talk: Printing, name: MaybeName = "", output: Format = "table") -> int:
     """Show one context: what it is, and which rule chose it."""
-    from orchctl.cli.render.documents import headed
-    from orchctl.cli.render.sanitise import sanitise
+    from orchctl.cli.views.documents import headed
+    from orchctl.cli.views.sanitise import sanitise
 
     terminal = terminal_of(talk, output)
     configuration = load_configuration(working_directory(), os.environ)

@@ -12,10 +12,10 @@ from orchctl.cli.limits import limits_of
 from orchctl.cli.listeners import audience_of
 from orchctl.cli.options import Consent, Files, Printing, Report, Reports, Services, Waiting, Where
 from orchctl.cli.place import find_context
-from orchctl.cli.render.outcomes import report
 from orchctl.cli.session import announce, changing, opened
 from orchctl.cli.specs import named_services
 from orchctl.cli.terminal import terminal_of
+from orchctl.cli.views.outcomes import report
 from orchctl.core.rollout import Outcome
 from orchctl.core.service import Service
 from orchctl.engine.session import Session

@@ -25,10 +25,10 @@ from orchctl.cli.options import (
     Where,
 )
 from orchctl.cli.place import find_context
-from orchctl.cli.render.outcomes import report
 from orchctl.cli.session import announce, changing, opened
 from orchctl.cli.specs import load_services, say_passed_over
 from orchctl.cli.terminal import Terminal, terminal_of
+from orchctl.cli.views.outcomes import report
 from orchctl.core.context import Context
 from orchctl.core.plan import Plan
 from orchctl.core.rollout import Outcome

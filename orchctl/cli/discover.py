@@ -90,7 +90,7 @@ def discover(
         return 0
     placed, missing = _find(terminal, context, where, names, from_)
     if missing:
-        from orchctl.cli.render.endpoints import FORMATS
+        from orchctl.cli.views.endpoints import FORMATS
 
         if output in FORMATS:
             raise _incomplete(missing)
@@ -161,7 +161,7 @@ def _find(
 
 def _show_again(terminal: Terminal, placed: Sequence[Placed]) -> None:
     """One picture after another, each whole: in a stream one document each, so that what is gone is not missed."""
-    from orchctl.cli.render.documents import endpoint_item, listed
+    from orchctl.cli.views.documents import endpoint_item, listed
 
     if terminal.wants_document:
         items = [endpoint_item(p.endpoint, backend=p.backend, context=p.context) for p in placed]
@@ -173,8 +173,8 @@ def _show_again(terminal: Terminal, placed: Sequence[Placed]) -> None:
 
 
 def _show(terminal: Terminal, placed: Sequence[Placed], *, by_context: bool) -> None:
-    from orchctl.cli.render.documents import endpoint_item, headed, listed
-    from orchctl.cli.render.endpoints import FORMATS, address, one_kind_a_port
+    from orchctl.cli.views.documents import endpoint_item, headed, listed
+    from orchctl.cli.views.endpoints import FORMATS, address, one_kind_a_port
 
     items = [endpoint_item(p.endpoint, backend=p.backend, context=p.context) for p in placed]
     found = [p.endpoint for p in placed]

@@ -147,7 +147,7 @@ def _failed(name: str, error: OrchctlError) -> Check:
 
 
 def _say(terminal: Terminal, context: str, check: Check, *, longest: int) -> None:
-    from orchctl.cli.render.checks import check_lines
+    from orchctl.cli.views.checks import check_lines
 
     if terminal.quiet and check.health is not Health.BAD:
         return
@@ -157,7 +157,7 @@ def _say(terminal: Terminal, context: str, check: Check, *, longest: int) -> Non
 
 
 def _document(found: list[_Examination]) -> dict[str, object]:
-    from orchctl.cli.render.documents import listed
+    from orchctl.cli.views.documents import listed
 
     return listed(
         "DoctorReport",

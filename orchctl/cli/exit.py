@@ -12,8 +12,8 @@ from typing import NoReturn, TextIO
 
 from orchctl.cli.command import talks_json, value_of
 from orchctl.cli.listeners import defused, tell_failure
-from orchctl.cli.render.errors import error_page
-from orchctl.cli.render.style import wants_colour
+from orchctl.cli.views.errors import error_page
+from orchctl.cli.views.style import wants_colour
 from orchctl.errors import BackendBug, OrchctlError
 
 _SIGINT, _SIGPIPE = 128 + 2, 128 + 13
@@ -102,7 +102,7 @@ def _adapter_of(trace: TracebackType | None) -> str:
 def _tell(error: OrchctlError, arguments: Sequence[str]) -> int:
     kind = asked_output(arguments)
     if kind:
-        from orchctl.cli.render.documents import error_document, write_document
+        from orchctl.cli.views.documents import error_document, write_document
 
         try:
             write_document(sys.stdout, error_document(error), kind)
@@ -121,7 +121,7 @@ def _page(error: OrchctlError, arguments: Sequence[str]) -> str:
     mode = value_of(("--color",), arguments) or "auto"
     page = error_page(error, colour=wants_colour(mode, os.environ, is_terminal=sys.stderr.isatty()))
     if trace := _trace(error, arguments):
-        from orchctl.cli.render.sanitise import sanitise_lines
+        from orchctl.cli.views.sanitise import sanitise_lines
 
         page += "".join(f"  | {line}\n" for line in sanitise_lines(trace).splitlines())
     return page
@@ -137,7 +137,7 @@ def _trace(error: OrchctlError, arguments: Sequence[str]) -> str:
 
 
 def _write_lines(error: OrchctlError, trace: str) -> None:
-    from orchctl.cli.render.documents import error_document, message_document, write_document
+    from orchctl.cli.views.documents import error_document, message_document, write_document
 
     write_document(sys.stderr, error_document(error), "jsonl")
     if trace:
@@ -146,7 +146,7 @@ def _write_lines(error: OrchctlError, trace: str) -> None:
 
 def _tell_interrupt(arguments: Sequence[str]) -> None:
     if talks_json(arguments):
-        from orchctl.cli.render.documents import message_document, write_document
+        from orchctl.cli.views.documents import message_document, write_document
 
         write_document(sys.stderr, message_document("interrupted", "error"), "jsonl")
     else:

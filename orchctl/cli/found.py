@@ -125,7 +125,7 @@ def resolve(terminal: Terminal, context: Context, names: Sequence[str]) -> None:
         asked = [(directory.dns_names(name)[0], kind, data) for name in names for kind, data in directory.resolve(name)]
         missing = {directory.dns_names(name)[0] for name in names} - {name for name, _, _ in asked}
     if terminal.wants_document:
-        from orchctl.cli.render.documents import listed
+        from orchctl.cli.views.documents import listed
 
         items = [{"name": name, "type": kind, "data": data} for name, kind, data in asked]
         terminal.document(listed("DnsRecordList", items))

@@ -10,9 +10,9 @@ import typer
 from orchctl.cli.names import check_name, namespace_of
 from orchctl.cli.options import OneService, Printing, Where
 from orchctl.cli.place import find_context
-from orchctl.cli.render.table import short_image
 from orchctl.cli.session import opened
 from orchctl.cli.terminal import Terminal, terminal_of
+from orchctl.cli.views.table import short_image
 from orchctl.core.document import image_reference
 from orchctl.core.revision import Recorded, RevisionStatus
 from orchctl.errors import NotFound
@@ -35,7 +35,7 @@ _STYLES = {
 
 def history(where: Where, talk: Printing, service: OneService, output: Format = "table") -> int:
     """Show the kept revisions of a service, newest first."""
-    from orchctl.cli.render.documents import headed, listed, revision_item
+    from orchctl.cli.views.documents import headed, listed, revision_item
     from orchctl.engine.history import Records
 
     terminal = terminal_of(talk, output)

@@ -38,7 +38,7 @@ class StoppableClock(SystemClock):
 def _last_words() -> bytes:
     text = "interrupted: ended while a request was under way"
     if talks_json(sys.argv[1:]):
-        from orchctl.cli.render.documents import message_document
+        from orchctl.cli.views.documents import message_document
 
         text = json.dumps(message_document(text, "error"))
     return f"{text}\n".encode()

@@ -23,7 +23,7 @@ def show(
     output: Format = "table",
 ) -> int:
     """Show who is changing services now."""
-    from orchctl.cli.render.documents import listed
+    from orchctl.cli.views.documents import listed
     from orchctl.engine.history import load_namespace
 
     terminal = terminal_of(talk, output)

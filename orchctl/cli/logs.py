@@ -53,9 +53,9 @@ def logs(
 
 def _print(terminal: Terminal, lines: Iterable[LogLine], service: str) -> None:
     """Escaped for a terminal; bytes as they were for a pipe. Flushed line by line, for whoever follows."""
-    from orchctl.cli.render.documents import headed
-    from orchctl.cli.render.sanitise import sanitise, sanitise_lines
-    from orchctl.cli.render.style import paint
+    from orchctl.cli.views.documents import headed
+    from orchctl.cli.views.sanitise import sanitise, sanitise_lines
+    from orchctl.cli.views.style import paint
 
     to_terminal = terminal.out.isatty()
     for line in lines:

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from orchctl.cli.configuration import working_directory
 from orchctl.cli.options import Where
-from orchctl.cli.render.documents import headed, one_or_list, plan_item
-from orchctl.cli.render.plan import plan_lines
 from orchctl.cli.terminal import Terminal
+from orchctl.cli.views.documents import headed, one_or_list, plan_item
+from orchctl.cli.views.plan import plan_lines
 from orchctl.core.codec import from_plain, to_plain
 from orchctl.core.files import is_replaceable, replace_file
 from orchctl.core.plan import Plan

@@ -20,8 +20,8 @@ from jmespath.exceptions import (
 )
 from jmespath.functions import Functions
 
-from orchctl.cli.render.documents import write_value
-from orchctl.cli.render.sanitise import sanitise
+from orchctl.cli.views.documents import write_value
+from orchctl.cli.views.sanitise import sanitise
 from orchctl.errors import QueryError, UsageError
 
 _FORMS = ("json", "yaml", "jsonl")

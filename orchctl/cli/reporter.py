@@ -79,17 +79,17 @@ class Reporter:
 def _views(terminal: Terminal, clock: Clock, started: float, *, single: bool) -> Iterator[View]:
     """A stream on stdout is progress enough for stderr, unless ``--progress json`` asks for both."""
     if terminal.output == "jsonl":
-        from orchctl.cli.render.events import JsonLines
+        from orchctl.cli.views.events import JsonLines
 
         yield JsonLines(terminal.document)
     elif terminal.progress == "tty":
-        from orchctl.cli.render.live import LiveView
+        from orchctl.cli.views.live import LiveView
 
         yield LiveView(terminal, clock, started)
     elif terminal.progress == "plain":
         yield _plain(terminal, clock, started, single=single)
     if terminal.progress == "json" and not terminal.quiet:
-        from orchctl.cli.render.events import JsonLines
+        from orchctl.cli.views.events import JsonLines
 
         yield JsonLines(terminal.tell)
 
@@ -99,6 +99,6 @@ def _plain(terminal: Terminal, clock: Clock, started: float, *, single: bool) ->
         from orchctl.cli.ci.gitlab import Sections
 
         return Sections(terminal, clock, started, time.time(), single=single)
-    from orchctl.cli.render.events import PlainLines
+    from orchctl.cli.views.events import PlainLines
 
     return PlainLines(terminal, clock, started)

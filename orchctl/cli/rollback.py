@@ -13,9 +13,9 @@ from orchctl.cli.listeners import audience_of
 from orchctl.cli.names import check_name, namespace_of
 from orchctl.cli.options import Consent, MayCreate, OneService, Printing, Reason, Report, Reports, Waiting, Where
 from orchctl.cli.place import find_context
-from orchctl.cli.render.outcomes import report
 from orchctl.cli.session import announce, changing, opened
 from orchctl.cli.terminal import Terminal, terminal_of
+from orchctl.cli.views.outcomes import report
 from orchctl.engine.rollback import Rollback
 
 To = Annotated[
@@ -57,8 +57,8 @@ def rollback(
 
 def _show(terminal: Terminal, target: Rollback) -> None:
     """On stderr: stdout is for the outcome."""
-    from orchctl.cli.render.documents import headed, plan_item
-    from orchctl.cli.render.plan import plan_lines
+    from orchctl.cli.views.documents import headed, plan_item
+    from orchctl.cli.views.plan import plan_lines
 
     if terminal.quiet:
         return

@@ -13,9 +13,9 @@ from orchctl.cli.listeners import audience_of
 from orchctl.cli.names import check_name, namespace_of
 from orchctl.cli.options import Consent, MayForce, Printing, Report, Reports, Waiting, Where
 from orchctl.cli.place import find_context
-from orchctl.cli.render.outcomes import report
 from orchctl.cli.session import announce, changing, opened
 from orchctl.cli.terminal import terminal_of
+from orchctl.cli.views.outcomes import report
 from orchctl.core.rollout import Outcome
 from orchctl.core.service import Service
 from orchctl.engine.scale import ScaleTarget, parse_target

@@ -12,14 +12,14 @@ from orchctl.cli.limits import duration
 from orchctl.cli.names import namespace_of
 from orchctl.cli.options import Files, Printing, Services, Where
 from orchctl.cli.place import find_context
-from orchctl.cli.render.sanitise import sanitise
 from orchctl.cli.session import opened
 from orchctl.cli.specs import named_services
 from orchctl.cli.terminal import NARROW, Terminal, terminal_of
+from orchctl.cli.views.sanitise import sanitise
 from orchctl.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
-    from orchctl.cli.render.table import Cell
+    from orchctl.cli.views.table import Cell
     from orchctl.engine.session import Session
     from orchctl.engine.status import ServiceStatus
 
@@ -102,7 +102,7 @@ def _watch(terminal: Terminal, session: Session, namespace: str, names: Sequence
 
 
 def _show(terminal: Terminal, found: Sequence[ServiceStatus]) -> None:
-    from orchctl.cli.render.documents import headed, listed, status_item
+    from orchctl.cli.views.documents import headed, listed, status_item
 
     if terminal.output == "jsonl":
         for status in found:
@@ -119,7 +119,7 @@ def _show(terminal: Terminal, found: Sequence[ServiceStatus]) -> None:
 
 
 def _table(terminal: Terminal, found: Sequence[ServiceStatus]) -> None:
-    from orchctl.cli.render.table import short_image
+    from orchctl.cli.views.table import short_image
 
     columns = ["NAME", "PHASE", "READY", "REVISION", "IMAGE", "MESSAGE"]
     rows: list[list[Cell]] = [

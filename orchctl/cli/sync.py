@@ -10,9 +10,9 @@ import typer
 from orchctl.cli.names import check_name, namespace_of
 from orchctl.cli.options import Printing, Report, Services, Where
 from orchctl.cli.place import find_context
-from orchctl.cli.render.outcomes import report
 from orchctl.cli.session import announce, changing, opened
 from orchctl.cli.terminal import Terminal, terminal_of
+from orchctl.cli.views.outcomes import report
 from orchctl.core.rollout import Outcome, OutcomeState
 from orchctl.engine.session import Session
 from orchctl.errors import Interrupted, OrchctlError, UsageError
@@ -86,7 +86,7 @@ def _trouble_of(outcomes: Sequence[Outcome]) -> str:
 
 def _show(terminal: Terminal, outcomes: Sequence[Outcome]) -> None:
     if terminal.output == "jsonl":
-        from orchctl.cli.render.documents import headed, outcome_item
+        from orchctl.cli.views.documents import headed, outcome_item
 
         for outcome in outcomes:
             if outcome.state is not OutcomeState.UNCHANGED:

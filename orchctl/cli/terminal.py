@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from orchctl.cli.options import Printing, Talk
-from orchctl.cli.render.sanitise import sanitise
-from orchctl.cli.render.style import Style, paint, wants_colour
-from orchctl.cli.render.table import WIDE, Cell, draw_table
+from orchctl.cli.views.sanitise import sanitise
+from orchctl.cli.views.style import Style, paint, wants_colour
+from orchctl.cli.views.table import WIDE, Cell, draw_table
 
 if TYPE_CHECKING:
     from orchctl.cli.ci.audience import Audience
@@ -66,7 +66,7 @@ class Terminal:
 
     def tell(self, document: Mapping[str, Any]) -> None:
         """One document as a line of talk: ``--progress json``. OSError when nobody reads."""
-        from orchctl.cli.render.documents import write_document
+        from orchctl.cli.views.documents import write_document
 
         write_document(self.err, document, "jsonl")
         self.err.flush()
@@ -85,7 +85,7 @@ class Terminal:
         if self.query is not None:
             self.query.print(self.out, document)
         else:
-            from orchctl.cli.render.documents import write_document
+            from orchctl.cli.views.documents import write_document
 
             write_document(self.out, document, self.output)
         if self.output == "jsonl":
@@ -99,7 +99,7 @@ class Terminal:
         draw_table(self.out, columns, rows, width=self.width, colour=self.colour_out)
 
     def _tell_message(self, text: str, style: Style | None) -> None:
-        from orchctl.cli.render.documents import message_document
+        from orchctl.cli.views.documents import message_document
 
         level: Literal["info", "warning", "error"] = style if style in ("error", "warning") else "info"
         self.tell(message_document(text, level))

@@ -95,8 +95,8 @@ def _is_refused(issues: Sequence[Issue], *, strict: bool) -> bool:
 
 
 def _say(terminal: Terminal, service: Service, backend: str, issues: Sequence[Issue], *, strict: bool) -> None:
-    from orchctl.cli.render.plan import issue_lines
-    from orchctl.cli.render.sanitise import sanitise
+    from orchctl.cli.views.plan import issue_lines
+    from orchctl.cli.views.sanitise import sanitise
 
     refused = _is_refused(issues, strict=strict)
     name = sanitise(f"{service.name}: {'refused by' if refused else 'valid for'} {backend}")
@@ -105,7 +105,7 @@ def _say(terminal: Terminal, service: Service, backend: str, issues: Sequence[Is
 
 
 def _document(checked: Sequence[tuple[Service, str, Sequence[Issue]]], *, strict: bool) -> dict[str, object]:
-    from orchctl.cli.render.documents import issue_item, listed
+    from orchctl.cli.views.documents import issue_item, listed
 
     return listed(
         "ValidationList",

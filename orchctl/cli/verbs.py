@@ -4,16 +4,16 @@ from __future__ import annotations
 
 
 class Verb:
-    """``module`` is the file under orchctl/cli, ``functions`` the commands in it (several: a group).
+    """``functions`` are the commands in the verb's file under orchctl/cli (several: a group).
 
     A plain class: NamedTuple and dataclass import more than all of ``--help`` costs.
     """
 
-    __slots__ = ("functions", "module", "summary")
+    __slots__ = ("functions", "name", "summary")
 
-    def __init__(self, summary: str, module: str, functions: tuple[str, ...]) -> None:
+    def __init__(self, name: str, summary: str, functions: tuple[str, ...]) -> None:
+        self.name = name
         self.summary = summary
-        self.module = module
         self.functions = functions
 
     @property
@@ -21,15 +21,15 @@ class Verb:
         return len(self.functions) > 1
 
 
-def _verb(name: str, summary: str) -> tuple[str, Verb]:
-    return name, Verb(summary, name, (name,))
+def _verb(name: str, summary: str, *functions: str) -> tuple[str, Verb]:
+    return name, Verb(name, summary, functions or (name,))
 
 
 VERBS: dict[str, Verb] = dict(
     (
         _verb("init", "Write a commented starter spec"),
         _verb("validate", "Check specs offline, against one or all backends"),
-        ("render", Verb("Print the native objects, or the merged spec, offline", "rendering", ("render",))),
+        _verb("render", "Print the native objects, or the merged spec, offline"),
         _verb("plan", "Show what a deploy would change"),
         _verb("deploy", "Make services run as the spec says, and wait until they do"),
         _verb("status", "Show what runs"),
@@ -42,10 +42,10 @@ VERBS: dict[str, Verb] = dict(
         _verb("rollback", "Go back to an earlier revision"),
         _verb("restart", "Replace every instance without changing anything"),
         _verb("delete", "Remove services and all that was made for them"),
-        ("context", Verb("List, show and choose contexts", "context", ("ls", "show", "use"))),
+        _verb("context", "List, show and choose contexts", "ls", "show", "use"),
         _verb("config", "Show every setting in force, and what set it"),
-        ("lock", Verb("Show or break the lock of a service", "lock", ("show", "break"))),
-        ("consul", Verb("List what orchctl has in Consul, and remove what is dead", "consul", ("ls", "gc"))),
+        _verb("lock", "Show or break the lock of a service", "show", "break"),
+        _verb("consul", "List what orchctl has in Consul, and remove what is dead", "ls", "gc"),
         _verb("doctor", "Check that contexts can be reached and used"),
         _verb("backends", "Show what each backend can do"),
         _verb("schema", "Print the JSON Schema of the spec, or of an output"),
@@ -75,7 +75,7 @@ OTHER_WORDS = {
     "inspect": "why",
     "undo": "rollback",
 }
-"""What other tools call it. ``get_close_matches`` would offer ``deploy`` for ``destroy``."""
+"""What other tools call it; asked first, since ``get_close_matches`` would offer ``deploy`` for ``destroy``."""
 _LOOKS = ("init", "validate", "render", "plan", "status", "history", "logs", "why", "discover", "context", "config")
 _LETTERS_OF_A_SLIP = 2
 
@@ -85,8 +85,6 @@ def guess(word: str) -> str:
     a slip of the keyboard."""
     from difflib import get_close_matches
 
-    if verb := OTHER_WORDS.get(word):
-        return verb
     close = get_close_matches(word, VERBS, n=1)
     return close[0] if close and (close[0] in _LOOKS or _slips(word, close[0]) <= _LETTERS_OF_A_SLIP) else ""
 

@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from orchctl.cli.render.documents import headed, status_item
-from orchctl.cli.render.sanitise import sanitise
-from orchctl.cli.render.style import Style, paint
 from orchctl.cli.terminal import Terminal
+from orchctl.cli.views.documents import headed, status_item
+from orchctl.cli.views.sanitise import sanitise
+from orchctl.cli.views.style import Style, paint
 from orchctl.core.rollout import Phase, Progress
 from orchctl.engine.clock import Clock
 from orchctl.errors import OrchctlError

@@ -34,10 +34,10 @@ def why(where: Where, talk: Printing, service: OneService, output: Format = "tex
 
 
 def _show(terminal: Terminal, diagnosis: Diagnosis) -> None:
-    from orchctl.cli.render.outcomes import failure_lines
-    from orchctl.cli.render.remedies import REMEDIES
-    from orchctl.cli.render.sanitise import sanitise
     from orchctl.cli.status import ready_of
+    from orchctl.cli.views.outcomes import failure_lines
+    from orchctl.cli.views.remedies import REMEDIES
+    from orchctl.cli.views.sanitise import sanitise
 
     now = diagnosis.status
     lines = [f"{now.name}: {now.phase.value}, {ready_of(now)} ready, revision {now.revision or '-'}"]
@@ -55,8 +55,8 @@ def _show(terminal: Terminal, diagnosis: Diagnosis) -> None:
 
 
 def _document(diagnosis: Diagnosis) -> dict[str, Any]:
-    from orchctl.cli.render.documents import failure_item, headed, status_item
-    from orchctl.cli.render.remedies import REMEDIES
+    from orchctl.cli.views.documents import failure_item, headed, status_item
+    from orchctl.cli.views.remedies import REMEDIES
 
     return headed(
         "Diagnosis",

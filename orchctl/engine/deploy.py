@@ -127,11 +127,11 @@ def _recognised(op: Operation, planned: Planned, options: DeployOptions) -> Plan
     return replace(planned, records=op.records.newest_first())
 
 
-def _finish_open(op: Operation, kept: RolledOut, reason: str) -> Outcome:
+def _finish_open(op: Operation, done: RolledOut, reason: str) -> Outcome:
     """The instances are good, but the spec's ``allow`` is not true: said, and left as it is."""
-    number = kept.number
+    number = done.number
     op.fence()
-    op.records.mark(kept.recorded, RevisionStatus.FAILED, reason)
+    op.records.mark(done.recorded, RevisionStatus.FAILED, reason)
     op.step("failed", f"revision {number} failed: {reason}", {"number": number})
     text = f"revision {number} runs, and {reason}"
     hint = "start a Connect proxy for each instance and register it under the service's name, then deploy again"

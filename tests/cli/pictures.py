@@ -16,7 +16,7 @@ from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
 from orchctl import boot
-from orchctl.cli.render import live
+from orchctl.cli.views import live
 from orchctl.core.rollout import Event
 from tests.cli.harness import CommandLine
 

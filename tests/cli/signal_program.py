@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orchctl.cli.render
+import orchctl.cli.views
 import orchctl.engine
 import orchctl.spec
 import orchctl_local
@@ -108,7 +108,7 @@ def main() -> None:
 
 def import_all() -> None:
     """What verbs bring in when they are called."""
-    for package in (orchctl.cli, orchctl.cli.render, orchctl.engine, orchctl.spec, orchctl_local):
+    for package in (orchctl.cli, orchctl.cli.views, orchctl.engine, orchctl.spec, orchctl_local):
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{package.__name__}.{module.name}")
     for name in ("platformdirs", "pydantic.main", "tomllib", "yaml"):

@@ -16,7 +16,7 @@ from orchctl.cli.ci.escapes import command_data, command_property, markdown_text
 from orchctl.cli.ci.junit import Case, junit
 from orchctl.cli.ci.outputs import dotenv, github_outputs
 from orchctl.cli.ci.summary import cut
-from orchctl.cli.render.sanitise import sanitise
+from orchctl.cli.views.sanitise import sanitise
 
 ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=()))
 TRICKY = st.text(alphabet=st.sampled_from(":%\r\n,#[]x \t\u00a02503AD"))

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from orchctl.cli.discover import _row
-from orchctl.cli.render.endpoints import FORMATS, one_kind_a_port
+from orchctl.cli.views.endpoints import FORMATS, one_kind_a_port
 from orchctl.core.backend import Connection, Reader
 from orchctl.core.context import Context
 from orchctl.core.endpoint import Endpoint

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from orchctl.cli.render.endpoints import FORMATS, one_kind_a_port
+from orchctl.cli.views.endpoints import FORMATS, one_kind_a_port
 from orchctl.core.endpoint import Endpoint
 from orchctl.core.service import Protocol
 from tests.servers.packages import Unavailable, need

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 
-from orchctl.cli.render.checks import check_lines
+from orchctl.cli.views.checks import check_lines
 from orchctl.core.backend import Connection, Live, Reader
 from orchctl.core.check import Check, Health
 from orchctl.core.context import Context

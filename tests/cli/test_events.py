@@ -9,11 +9,11 @@ from dataclasses import replace
 import pytest
 
 from orchctl.cli.options import Talk
-from orchctl.cli.render.events import PlainLines, seconds
-from orchctl.cli.render.live import LiveView
-from orchctl.cli.render.style import wants_colour
 from orchctl.cli.reporter import Reporter
 from orchctl.cli.terminal import Terminal, terminal_of
+from orchctl.cli.views.events import PlainLines, seconds
+from orchctl.cli.views.live import LiveView
+from orchctl.cli.views.style import wants_colour
 from orchctl.core.rollout import Event, EventKind, Instance, InstanceState, Progress
 from orchctl.testing.virtual_time import VirtualClock
 

@@ -13,7 +13,7 @@ import pytest
 from orchctl.cli.command import command_line
 from orchctl.cli.exit import _adapter_of, asked_output
 from orchctl.cli.output_schemas.words import errors
-from orchctl.cli.render.errors import error_page
+from orchctl.cli.views.errors import error_page
 from orchctl.core.backend import Connection
 from orchctl.core.context import Context
 from orchctl.errors import SpecError

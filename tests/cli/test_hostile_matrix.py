@@ -20,7 +20,7 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from orchctl.cli.render import live
+from orchctl.cli.views import live
 from orchctl.core.backend import Connection, Secrets, Writer
 from orchctl.core.context import Context
 from orchctl.core.plan import Plan

@@ -11,7 +11,7 @@ import pytest
 
 from orchctl.cli.explain import EXIT_CODES
 from orchctl.cli.output_schemas.words import errors
-from orchctl.cli.render.documents import error_document
+from orchctl.cli.views.documents import error_document
 from orchctl.core.backend import Connection
 from orchctl.core.context import Context
 from orchctl.errors import BackendBug, FieldConflict, Interrupted, OlderSource, OrchctlError, UnsupportedFeature

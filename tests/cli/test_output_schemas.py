@@ -25,8 +25,8 @@ import yaml
 
 from orchctl.cli.explain import EXIT_CODES
 from orchctl.cli.output_schemas import KINDS, schema_of, schema_text
-from orchctl.cli.render.documents import error_document
 from orchctl.cli.verbs import VERBS
+from orchctl.cli.views.documents import error_document
 from orchctl.core.capability import Feature, Support
 from orchctl.core.check import Health
 from orchctl.core.plan import Op, Policy
@@ -212,7 +212,7 @@ SCENARIOS: dict[str, list[tuple[Prepare, str]]] = {
 def _forms() -> Iterator[tuple[str, str]]:
     """Every verb that prints documents, with each form it knows."""
     for name, verb in VERBS.items():
-        module = importlib.import_module(f"orchctl.cli.{verb.module}")
+        module = importlib.import_module(f"orchctl.cli.{verb.name}")
         for function in verb.functions:
             hints = typing.get_type_hints(getattr(module, f"{function}_" if iskeyword(function) else function))
             if "output" in hints:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchctl.cli.render.sanitise import sanitise, sanitise_lines
+from orchctl.cli.views.sanitise import sanitise, sanitise_lines
 
 _ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=()))
 _BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from orchctl.cli.render.table import draw_table, short_image
+from orchctl.cli.views.table import draw_table, short_image
 
 COLUMNS = ["REVISION", "STATUS", "CREATED", "BY", "IMAGE", "REPLICAS", "REASON"]
 ROW = [

@@ -9,7 +9,7 @@ from typing import TextIO
 from orchctl.cli.ci.defused import undefused
 from orchctl.cli.ci.escapes import command_data, command_property
 from orchctl.cli.ci.findings import Finding
-from orchctl.cli.render.sanitise import sanitise_lines
+from orchctl.cli.views.sanitise import sanitise_lines
 
 MOST = 10
 """Of each kind and step; GitHub shows no more (community discussion 26680)."""

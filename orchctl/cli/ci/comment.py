@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from orchctl.cli.ci.escapes import markdown_text
 from orchctl.cli.ci.summary import cut
-from orchctl.cli.render.plan import summary, value_text
+from orchctl.cli.views.plan import summary, value_text
 from orchctl.core.plan import Change, Op, Plan
 
 MOST = 65_000

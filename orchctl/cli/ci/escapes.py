@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from orchctl.cli.render.sanitise import sanitise, sanitise_lines
+from orchctl.cli.views.sanitise import sanitise, sanitise_lines
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MARKUP = re.compile(r"[^\w\s./=,()-]|_", re.ASCII)

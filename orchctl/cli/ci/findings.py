@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from orchctl.cli.render.outcomes import failure_lines
-from orchctl.cli.render.sanitise import sanitise
+from orchctl.cli.views.outcomes import failure_lines
+from orchctl.cli.views.sanitise import sanitise
 from orchctl.core.plan import Issue, Policy
 from orchctl.core.rollout import Outcome, OutcomeState
 from orchctl.errors import OrchctlError, SpecError, UnsupportedFeature

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 
-from orchctl.cli.render.events import PlainLines
-from orchctl.cli.render.style import Style
 from orchctl.cli.terminal import Terminal
+from orchctl.cli.views.events import PlainLines
+from orchctl.cli.views.style import Style
 from orchctl.engine.clock import Clock
 
 _CLEAR = "\r\x1b[0K"

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from orchctl import __version__
 from orchctl.cli.ci.findings import Finding
 from orchctl.cli.explain import meaning
-from orchctl.cli.render.sanitise import sanitise_lines
+from orchctl.cli.views.sanitise import sanitise_lines
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _POLICIES = {

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from orchctl.cli.ci.escapes import markdown_text
 from orchctl.cli.ci.findings import evidence, state_words
-from orchctl.cli.render.events import seconds
-from orchctl.cli.render.sanitise import sanitise_lines
+from orchctl.cli.views.events import seconds
+from orchctl.cli.views.sanitise import sanitise_lines
 from orchctl.core.rollout import Outcome
 
 MOST_BYTES = 900_000

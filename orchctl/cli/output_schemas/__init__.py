@@ -11,7 +11,7 @@ from typing import Any
 
 from orchctl.cli.output_schemas import items, offline
 from orchctl.cli.output_schemas.words import Schema, nested, record
-from orchctl.cli.render.documents import API_VERSION
+from orchctl.cli.views.documents import API_VERSION
 
 _ID = "https://orchctl.dev/schema/v1/outputs/{}.schema.json"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from textwrap import wrap
 
-from orchctl.cli.render.sanitise import sanitise
-from orchctl.cli.render.style import Style, paint
+from orchctl.cli.views.sanitise import sanitise
+from orchctl.cli.views.style import Style, paint
 from orchctl.core.check import Check, Health
 
 _STYLES: Mapping[Health, Style] = {

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchctl.cli.render.documents import event_item, headed
-from orchctl.cli.render.style import Style
 from orchctl.cli.terminal import Terminal
+from orchctl.cli.views.documents import event_item, headed
+from orchctl.cli.views.style import Style
 from orchctl.core.rollout import Event, EventKind, Progress
 from orchctl.engine.clock import Clock
 

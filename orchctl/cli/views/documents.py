@@ -36,7 +36,7 @@ def write_value(file: TextIO, value: Any, kind: str) -> None:
     if kind == "yaml":
         import yaml
 
-        from orchctl.cli.render.yaml_dump import Dumper
+        from orchctl.cli.views.yaml_dump import Dumper
 
         text = yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=False, width=100)
         file.write(text.replace("##[", r"##\x5b"))

@@ -76,7 +76,7 @@ def render(
 
 def _show_objects(terminal: Terminal, backend: Backend, objects: Sequence[tuple[str, NativeObject]]) -> None:
     """Each with the name of its service, "" when it belongs to none."""
-    from orchctl.cli.render.documents import headed
+    from orchctl.cli.views.documents import headed
 
     items = [{"service": name, "kind": o.kind, "name": o.name, "body": dict(o.body)} for name, o in objects]
     terminal.document(headed("NativeObjectList", {"backend": backend.name, "items": items}))
@@ -108,7 +108,7 @@ def _show_policy(terminal: Terminal, context: Context, files: Files, where: Wher
     if services and not names:
         raise UsageError("none of these services is registered in this context", hint="write: register: true")
     text = policy(context, names)
-    from orchctl.cli.render.documents import headed
+    from orchctl.cli.views.documents import headed
 
     if terminal.output == "json" or terminal.query:
         terminal.document(headed("ConsulPolicy", {"rules": text}))
@@ -118,8 +118,8 @@ def _show_policy(terminal: Terminal, context: Context, files: Files, where: Wher
 
 def _show_resolved(terminal: Terminal, found: Sequence[Resolved]) -> None:
     """YAML with comments that name file and line; several services are several documents."""
-    from orchctl.cli.render.documents import headed
-    from orchctl.cli.render.sanitise import sanitise_lines
+    from orchctl.cli.views.documents import headed
+    from orchctl.cli.views.sanitise import sanitise_lines
     from orchctl.spec.resolved import document_text
 
     texts = {r.service.name: document_text(r.tree) for r in found}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import unicodedata
 
 from orchctl.cli.command import pasted
-from orchctl.cli.render.sanitise import sanitise
-from orchctl.cli.render.style import paint
+from orchctl.cli.views.sanitise import sanitise
+from orchctl.cli.views.style import paint
 from orchctl.errors import ConfigError, OrchctlError, QueryError, SpecError, UnsupportedFeature
 
 _LONGEST_EXCERPT = 100

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from orchctl.cli.command import pasted, resume_hint
-from orchctl.cli.render.documents import headed, one_or_list, outcome_item
-from orchctl.cli.render.events import ready_words, seconds
-from orchctl.cli.render.style import Style
 from orchctl.cli.reporter import Reporter
 from orchctl.cli.terminal import Terminal
+from orchctl.cli.views.documents import headed, one_or_list, outcome_item
+from orchctl.cli.views.events import ready_words, seconds
+from orchctl.cli.views.style import Style
 from orchctl.core.rollout import Failure, Outcome, OutcomeState
 from orchctl.engine.waves import exit_code
 from orchctl.errors import QueryError

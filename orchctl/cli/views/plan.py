@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from orchctl.cli.render.sanitise import sanitise
-from orchctl.cli.render.style import Style, paint
+from orchctl.cli.views.sanitise import sanitise
+from orchctl.cli.views.style import Style, paint
 from orchctl.core.plan import Change, Issue, Op, Plan, Policy
 
 _MARKS: dict[Op, tuple[str, Style]] = {Op.ADD: ("+", "add"), Op.UPDATE: ("~", "update"), Op.REMOVE: ("-", "remove")}

@@ -6,9 +6,9 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from orchctl.cli.render.events import ready_words, seconds
-from orchctl.cli.render.sanitise import sanitise
 from orchctl.cli.terminal import Terminal
+from orchctl.cli.views.events import ready_words, seconds
+from orchctl.cli.views.sanitise import sanitise
 from orchctl.core.rollout import Event, EventKind, Instance, InstanceState, Progress
 from orchctl.engine.clock import Clock
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TextIO
 
-from orchctl.cli.render.sanitise import sanitise
+from orchctl.cli.views.sanitise import sanitise
 
 WIDE = 200
 _SHORT = 12  # counts, states, revisions
