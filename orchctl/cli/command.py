@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import sys
 from collections.abc import Sequence
 
 
@@ -25,9 +24,9 @@ def talks_json(arguments: Sequence[str]) -> bool:
     return value_of(("--progress",), arguments) == "json"
 
 
-def resume_hint() -> str:
+def resume_hint(arguments: Sequence[str]) -> str:
     """How to go on after an interruption."""
-    return f"run the same command again to resume: {command_line(sys.argv[1:])}"
+    return f"run the same command again to resume: {command_line(arguments)}"
 
 
 _PLACE = (("--context",), ("--backend",), ("--namespace", "-n"))
@@ -35,15 +34,15 @@ _FILES = (("--file", "-f"), ("--env",), ("--env-file",))
 _OFFERED = re.compile(r"\borchctl (?:(?P<of_spec>plan|deploy)|status|why|history|logs|discover|rollback|lock show)\b")
 
 
-def pasted(hint: str) -> str:
-    """A hint whose command works when it is pasted: where this command was told to work, that one is told too."""
+def pasted(hint: str, arguments: Sequence[str]) -> str:
+    """A hint whose command works when it is pasted: where this command line told to work, that one is told too."""
     found = _OFFERED.search(hint)
     if found is None or "--context" in hint or "--backend" in hint:
         return hint
     known = (*_PLACE, *_FILES) if found["of_spec"] and "--out" not in hint else _PLACE
     words: list[str] = []
     for names in known:
-        if value := value_of(names, sys.argv[2:]):
+        if value := value_of(names, arguments[1:]):
             words += [names[-1], value]
     return f"{hint[: found.end()]} {shlex.join(words)}{hint[found.end() :]}" if words else hint
 

@@ -10,11 +10,11 @@ from contextlib import suppress
 from types import TracebackType
 from typing import NoReturn, TextIO
 
-from orchctl.cli.command import talks_json, value_of
+from orchctl.cli.command import pasted, talks_json, value_of
 from orchctl.cli.listeners import defused, tell_failure
 from orchctl.cli.views.errors import error_page
 from orchctl.cli.views.style import wants_colour
-from orchctl.errors import BackendBug, OrchctlError
+from orchctl.errors import BackendBug, OrchctlError, SpecError
 
 _SIGINT, _SIGPIPE = 128 + 2, 128 + 13
 
@@ -42,7 +42,7 @@ def leave(arguments: Sequence[str]) -> NoReturn:
 
 def leave_unwritten(error: OSError) -> NoReturn:
     """End the process when stdout did not take what needed no command line: ``--help``, ``--version``."""
-    _end(_SIGPIPE if isinstance(error, BrokenPipeError) else _tell(_bug(error), sys.argv))
+    _end(_SIGPIPE if isinstance(error, BrokenPipeError) else _tell(_bug(error), sys.argv[1:]))
 
 
 def _end(code: int) -> NoReturn:
@@ -100,6 +100,8 @@ def _adapter_of(trace: TracebackType | None) -> str:
 
 
 def _tell(error: OrchctlError, arguments: Sequence[str]) -> int:
+    for problem in (error, *(error.problems if isinstance(error, SpecError) else ())):
+        problem.hint = pasted(problem.hint, arguments)
     kind = asked_output(arguments)
     if kind:
         from orchctl.cli.views.documents import error_document, write_document

@@ -53,7 +53,7 @@ def changing(session: Session, terminal: Terminal, services: Sequence[str]) -> I
     clock = StoppableClock()
     reporter = Reporter(terminal, clock, started=session.started, single=len(services) == 1)
     try:
-        with stoppable(clock, resume_hint()), reporter:
+        with stoppable(clock, resume_hint(sys.argv[1:])), reporter:
             yield replace(session, clock=clock, say=reporter.say, asked=clock.now()), reporter
     except OrchctlError as error:
         if len(services) == 1:

@@ -87,7 +87,8 @@ def _trouble_of(outcomes: Sequence[Outcome]) -> str:
 def _show(terminal: Terminal, outcomes: Sequence[Outcome]) -> None:
     if terminal.output == "jsonl":
         from orchctl.cli.views.documents import headed, outcome_item
+        from orchctl.cli.views.outcomes import placed
 
         for outcome in outcomes:
             if outcome.state is not OutcomeState.UNCHANGED:
-                terminal.document(headed("Outcome", outcome_item(outcome)))
+                terminal.document(headed("Outcome", outcome_item(placed(outcome, terminal.arguments))))

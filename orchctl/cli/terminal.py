@@ -30,6 +30,7 @@ class Terminal:
     """Data goes to ``out``, talk to ``err``. ``output`` is the value of ``-o``; ``progress`` one of tty, plain, quiet, json.
 
     ``audience``: who hears of the command besides. ``query``: what is printed of each document instead of all.
+    ``arguments``: the command line from the verb on.
     """
 
     out: TextIO
@@ -43,6 +44,7 @@ class Terminal:
     verbose: bool
     audience: Audience | None = None
     query: Query | None = None
+    arguments: Sequence[str] = ()
 
     @property
     def wants_document(self) -> bool:
@@ -121,6 +123,7 @@ def terminal_of(talk: Talk, output: str, audience: Audience | None = None) -> Te
         verbose=talk.verbose,
         audience=audience,
         query=_query(talk, output),
+        arguments=sys.argv[1:],
     )
 
 

@@ -39,6 +39,5 @@ def test_what_a_failed_deploy_offers_works(cli: CommandLine) -> None:
         (("--context", "c"), "write for example: orchctl scale web=5", "write for example: orchctl scale web=5"),
     ],
 )
-def test_words(monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], hint: str, told: str) -> None:
-    monkeypatch.setattr("sys.argv", ["orchctl", "deploy", *arguments])
-    assert pasted(hint) == told
+def test_words(arguments: tuple[str, ...], hint: str, told: str) -> None:
+    assert pasted(hint, ["deploy", *arguments]) == told

@@ -10,7 +10,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
-from orchctl.cli.command import pasted
 from orchctl.core.codec import to_plain
 from orchctl.errors import OrchctlError, SpecError
 
@@ -176,7 +175,7 @@ def outcome_item(outcome: Outcome, *, events: Sequence[Event] = ()) -> Document:
         "error_code": outcome.error_code,
         "duration_ms": outcome.duration_ms,
         "message": outcome.message,
-        "hint": pasted(outcome.hint),
+        "hint": outcome.hint,
         "failures": [failure_item(f) for f in outcome.failures],
         "events": [event_item(e) for e in (*outcome.events, *events)],
         "details": dict(outcome.details),
@@ -200,7 +199,7 @@ def _error_item(error: OrchctlError) -> Document:
         "code": error.code,
         "name": type(error).__name__,
         "message": error.message or str(error),
-        "hint": pasted(error.hint),
+        "hint": error.hint,
         "file": getattr(error, "file", ""),
         "line": getattr(error, "line", 0),
         "column": getattr(error, "column", 0),

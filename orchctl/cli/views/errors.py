@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 
-from orchctl.cli.command import pasted
 from orchctl.cli.views.sanitise import sanitise
 from orchctl.cli.views.style import paint
 from orchctl.errors import ConfigError, OrchctlError, QueryError, SpecError, UnsupportedFeature
@@ -30,7 +29,7 @@ def _page(error: OrchctlError, *, colour: bool) -> str:
     if isinstance(error, UnsupportedFeature):
         lines += [f"  {sanitise(path)}: {sanitise(reason)}" for path, reason in error.refusals]
     if error.hint:
-        lines.append(f"{paint('help', 'bold', colour=colour)}: {sanitise(pasted(error.hint))}")
+        lines.append(f"{paint('help', 'bold', colour=colour)}: {sanitise(error.hint)}")
     return "\n".join(lines) + "\n"
 
 

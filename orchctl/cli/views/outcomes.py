@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from orchctl.cli.command import pasted, resume_hint
 from orchctl.cli.reporter import Reporter
@@ -29,10 +30,10 @@ _STYLES: dict[OutcomeState, Style] = {
 
 def report(terminal: Terminal, outcomes: Sequence[Outcome], reporter: Reporter) -> int:
     """Say it on stderr, print the document on stdout when one was asked for; returns the exit code."""
-    code = exit_code(outcomes)
+    code, outcomes = exit_code(outcomes), [placed(o, terminal.arguments) for o in outcomes]
     _say(terminal, outcomes, reporter)
     if any(o.exit_code > 128 for o in outcomes):
-        terminal.complain(f"what was sent goes on without orchctl; {resume_hint()}")
+        terminal.complain(f"what was sent goes on without orchctl; {resume_hint(terminal.arguments)}")
     if terminal.audience:
         terminal.audience.outcomes(terminal, outcomes, code)
     if terminal.wants_document:
@@ -40,6 +41,11 @@ def report(terminal: Terminal, outcomes: Sequence[Outcome], reporter: Reporter) 
     elif terminal.output == "name":
         terminal.names(o.service for o in outcomes)
     return code
+
+
+def placed(outcome: Outcome, arguments: Sequence[str]) -> Outcome:
+    """The same with a hint that works when it is pasted."""
+    return replace(outcome, hint=pasted(outcome.hint, arguments))
 
 
 def _say(terminal: Terminal, outcomes: Sequence[Outcome], reporter: Reporter) -> None:
@@ -86,7 +92,7 @@ def _summary(terminal: Terminal, outcome: Outcome, reporter: Reporter) -> None:
         for text in failure_lines(failure):
             say(f"  {text}")
     if outcome.hint:
-        say(f"  help: {pasted(outcome.hint)}")
+        say(f"  help: {outcome.hint}")
 
 
 def failure_lines(failure: Failure) -> list[str]:
