@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 from collections.abc import Iterator
 
 from orchctl_local.files import is_locked
@@ -33,7 +32,7 @@ def life(layout: Layout) -> str:
 
 def new_life() -> str:
     """For the process that calls."""
-    return f"{os.getpid()} {secrets.token_hex(8)}"
+    return f"{os.getpid()} {os.urandom(8).hex()}"
 
 
 def pid_in(life: str) -> int:
