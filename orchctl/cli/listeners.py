@@ -67,7 +67,7 @@ def _in_ci() -> bool:
 
 def _reports(arguments: Sequence[str]) -> Iterator[str]:
     """The values of --report, also when the command line cannot be read further."""
-    for word, after in zip(arguments, [*arguments[1:], ""], strict=True):
+    for word, after in zip(arguments, [*arguments, ""][1:], strict=True):
         if word == "--":
             return
         if word == "--report" and after:
