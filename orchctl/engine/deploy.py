@@ -63,8 +63,8 @@ def stands(session: Session, planned: Planned, limits: Limits, *, lease: Lease |
         return unchanged
     if not limits.wait:
         return replace(unchanged, state=OutcomeState.IN_PROGRESS)
-    is_fixed = planned.plan.written_replicas is not None
-    waited = wait(session, handle, service, lease=lease, give_up_at=limits.give_up_at(session), is_fixed=is_fixed)
+    is_fixed, give_up_at = planned.plan.written_replicas is not None, limits.give_up_at(session)
+    waited = wait(session, handle, service, lease=lease, give_up_at=give_up_at, is_fixed=is_fixed, is_new=False)
     if waited.verdict.state is State.GOOD:
         return replace(unchanged, duration_ms=session.elapsed_ms())
     text = f"revision {number} is as asked for, but its instances are not ready"

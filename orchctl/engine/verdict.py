@@ -48,12 +48,14 @@ class Judge:
     instance's history is no failure of the new one.
     """
 
-    def __init__(self, service: Service, *, replicas: int, is_fixed: bool = True) -> None:
-        """``is_fixed`` False, or bounds in the spec: something else may change the count while we wait, and what it says now
+    def __init__(self, service: Service, *, replicas: int, is_fixed: bool = True, is_new: bool = True) -> None:
+        """``is_new`` False: nothing was written, and that every instance ended once (its machine was started again) says nothing
+        of the definition. ``is_fixed`` False, or bounds in the spec: something else may change the count while we wait, and what it says now
         is right."""
         self._service = service
         self._replicas = replicas
         self._is_fixed = is_fixed and service.scaling is None
+        self._is_new = is_new
         self._ready_since: dict[str, float] = {}
         self._starting_since: dict[str, float] = {}
         self._trouble_since: dict[tuple[str, FailureKind], float] = {}
@@ -140,11 +142,11 @@ class Judge:
 
     def _crash_loop(self, troubled: Sequence[Culprit]) -> list[Culprit]:
         """The third exit in one slot (the second, when the backend holds the next start back), or one exit in every slot
-        of several."""
+        of several of a new definition."""
         exited = [c for c in troubled if c.problem.kind in _EXITING and c.instance and c.instance.exits]
         often = [c for c in exited if c.instance and c.instance.exits >= _bearable(c.instance)]
         slots = {c.instance.slot or c.instance.id for c in exited if c.instance}
-        everywhere = self._replicas > 1 and len(slots) >= self._replicas
+        everywhere = self._is_new and self._replicas > 1 and len(slots) >= self._replicas
         return exited if everywhere else often
 
     def _too_slow(self, current: Sequence[Instance], now: float) -> list[Culprit]:

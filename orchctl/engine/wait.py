@@ -67,14 +67,15 @@ def wait(
     give_up_at: float | None,
     saw: Callable[[Service, Progress], None] = _nothing,
     is_fixed: bool = True,
+    is_new: bool = True,
 ) -> Waited:
     """Poll until the rollout of ``handle`` is decided. ``saw`` gets every look; ``lease`` None where nothing was written.
 
-    ``is_fixed`` False: nobody has said how many there shall be. ``give_up_at`` is the clock's reading at which ``--timeout`` is over: WaitTimeout, with the rollout left
+    ``is_fixed`` False: nobody has said how many there shall be; ``is_new`` False: nothing was written. ``give_up_at`` is the clock's reading at which ``--timeout`` is over: WaitTimeout, with the rollout left
     running. Conflict when somebody else changes the service meanwhile. Interrupted passes through.
     """
     clock, watcher = session.clock, _Watcher(session, handle.service)
-    judge = Judge(service, replicas=handle.replicas, is_fixed=is_fixed)
+    judge = Judge(service, replicas=handle.replicas, is_fixed=is_fixed, is_new=is_new)
     pace, fails_at = Pace(clock), clock.now() + service.rollout.deadline_ms / 1000
     while True:
         _keep(session, lease, until=(fails_at, give_up_at))

@@ -99,6 +99,15 @@ def test_one_exit_in_every_slot_is_a_crash_loop() -> None:
     assert len(verdict.culprits) == 2
 
 
+def test_one_exit_in_every_slot_of_what_stood_before_is_waited_for() -> None:
+    """A machine was started again, say; what goes on ending is a crash loop as ever."""
+    once = [troubled(FailureKind.CRASHED, slot=s, exits=1) for s in ("1", "2")]
+    often = [troubled(FailureKind.CRASHED, slot="1", exits=3), once[1]]
+    judge = Judge(SERVICE, replicas=2, is_new=False)
+    assert judge.look(look(*once), 1.0).state is State.GOING
+    assert judge.look(look(*often), 1.1).state is State.BAD
+
+
 @pytest.mark.parametrize("kind", [FailureKind.IMAGE, FailureKind.CONFIG, FailureKind.REFUSED, FailureKind.PORT_TAKEN])
 def test_what_cannot_pass_by_itself_is_a_verdict_at_once(kind: FailureKind) -> None:
     assert Judge(SERVICE, replicas=1).look(look(troubled(kind)), 1.0).state is State.BAD
