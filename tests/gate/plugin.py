@@ -25,7 +25,10 @@ class Notes:
         self._write(test=nodeid, when="start", outcome="started")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self._write(test=report.nodeid, when=report.when or "", outcome=report.outcome, reason=_reason(report))
+        took = f"{report.duration:.2f}"
+        self._write(
+            test=report.nodeid, when=report.when or "", outcome=report.outcome, reason=_reason(report), seconds=took
+        )
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
