@@ -46,8 +46,8 @@ _WORLDS = {"local": 4, "marathon": 4, "consul": 2, "swarm": 6, "kubernetes": 8}
 _BUILT = {
     "marathon": ("tests.servers.consul.build",),
     "consul": ("tests.servers.consul.build",),
-    "swarm": ("tests.servers.packages",),
-    "kubernetes": ("tests.servers.kubernetes.build",),
+    "swarm": ("tests.servers.packages", "tests.servers.consul.build"),
+    "kubernetes": ("tests.servers.kubernetes.build", "tests.servers.consul.build"),
 }
 _SAYS = {
     "local": "real processes under a real supervisor",

@@ -141,7 +141,7 @@ class Api:
         if kept is not None:
             try:
                 return self._over(kept, method, target, data, sent)
-            except ConnectionError:  # the server ended it meanwhile, which only a request shows
+            except (ConnectionError, ssl.SSLEOFError):  # the server ended it meanwhile, which only a request shows
                 kept.close()
         host, port = str(self._address.hostname), self._address.port or 443
         fresh = http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=self._tls)
