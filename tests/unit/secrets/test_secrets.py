@@ -58,6 +58,31 @@ def test_a_provider_that_does_not_answer_is_an_error_without_its_output(tmp_path
         assert CANARY not in str(caught.value)
 
 
+def test_a_command_that_fails_says_which_and_why(tmp_path: Path) -> None:
+    def said(command: str) -> str:
+        with pytest.raises(UsageError) as caught:
+            resolve(service("exec", command), environ={}, state_dir=tmp_path)
+        return str(caught.value)
+
+    place = "files[/key]: the secret command"
+    assert said("TOKEN=hush no-such-vault read x").startswith(f"{place} 'no-such-vault' ended with exit code 127: ")
+    assert "hush" not in said("TOKEN=hush no-such-vault read x")
+    assert said("sh -c 'exit 3'") == f"{place} 'sh' ended with exit code 3"
+    assert said("printf 'one\ntwo\n\n' >&2; exit 1") == f"{place} 'printf' ended with exit code 1: two"
+    assert said(f"echo {CANARY}; echo no {CANARY} >&2; exit 1") == f"{place} 'echo' ended with exit code 1: no ***"
+    assert len(said("head -c 300000 /dev/zero | tr '\\0' x >&2; exit 1")) < 300
+
+
+def test_what_a_command_leaves_behind_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = "sleep 600 >/dev/null & echo $! > pid; echo value"
+    monkeypatch.chdir(tmp_path)
+    try:
+        _, values = resolve(service("exec", held), environ={}, state_dir=tmp_path)
+    finally:
+        os.kill(int((tmp_path / "pid").read_text()), 9)
+    assert [v.reveal() for v in values.values()] == [b"value"]
+
+
 PASSWORD = SecretRef("PW", source="env")
 
 
