@@ -174,6 +174,10 @@ class Rollout:
     on_failure: OnFailure = OnFailure.ROLLBACK
 
 
+DRAIN_WITH_PORTS_MS = 5_000
+"""A plain server loses requests when it is stopped while clients still know it; without ports nobody does."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
     """``drain_ms``: how long an instance still serves after it left the endpoints."""

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from orchctl.spec import models
 from orchctl.spec.codes import Code
-from orchctl.spec.nodes import Mapping, Node, Origin, Scalar, Sequence, kind_of
+from orchctl.spec.nodes import SETTING, Mapping, Node, Origin, Scalar, Sequence, kind_of
 from orchctl.spec.problems import Problems, did_you_mean, excerpt
 from orchctl.spec.scalars import Float, Int, value_of
 
@@ -105,6 +105,8 @@ def _bad_value(root: Mapping, detail: Any, problems: Problems) -> None:
 def _type_hint(wanted: str, node: Node) -> str:
     if wanted == "a mapping" and isinstance(node, Sequence):
         return "write KEY: VALUE instead of list entries"
+    if node.origin.source.name == SETTING and wanted in ("a list", "a mapping"):
+        return f"--set lays one value over a field, and {wanted} only a file can write"
     if not isinstance(node, Scalar):
         return ""
     if wanted == "text":

@@ -24,6 +24,9 @@ MAX_REPLICAS = 10_000
 
 _PORT_NAME = re.compile(r"[a-z]([-a-z0-9]{0,13}[a-z0-9])?")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_VARIABLE = re.compile(r"(?!\.\.|\.$)[-._A-Za-z][-._A-Za-z0-9]*")
+"""What an instance may be given: shells cannot read ``node.name``, but Elasticsearch is configured by such names. It is what
+Kubernetes takes, the strictest of the backends."""
 _LABEL_KEY = re.compile(r"[A-Za-z0-9]([-._/A-Za-z0-9]*[A-Za-z0-9])?")
 _SECRET_NAME = re.compile(r"[A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0-9])?")
 _USER = re.compile(r"[A-Za-z0-9_][-A-Za-z0-9_.]*(:[A-Za-z0-9_][-A-Za-z0-9_.]*)?")
@@ -151,9 +154,8 @@ def _secret(text: str) -> str:
 def _env_name(text: str) -> str:
     if text.startswith("ORCHCTL_"):
         raise ValueError("names that start with ORCHCTL_ are set by orchctl")
-    return _matching(_ENV_NAME, "{} is not the name of a variable: letters, digits and _, not starting with a digit")(
-        text
-    )
+    message = "{} is not the name of a variable: letters, digits, _ - and ., not starting with a digit"
+    return _matching(_VARIABLE, message)(text)
 
 
 def _label_key(text: str) -> str:

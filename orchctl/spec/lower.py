@@ -14,9 +14,6 @@ from orchctl.core import service as core
 from orchctl.spec import models
 from orchctl.spec.fieldtypes import PROVIDERS
 
-DRAIN_WITH_PORTS_MS = 5_000
-"""A plain server loses requests when it is stopped while clients still know it; without ports nobody does."""
-
 
 def lower(spec: models.Service, namespace: str, contents: Mapping[str, bytes]) -> core.Service:
     """``spec`` as core.Service. ``contents`` has the bytes of ``files.*.source`` by the path in the instance."""
@@ -148,7 +145,7 @@ def _rollout(rollout: models.Rollout | None) -> core.Rollout:
 
 def _stop(stop: models.Stop | None, *, has_ports: bool) -> core.Stop:
     stop = stop or models.Stop()
-    drain_ms = stop.drain if stop.drain is not None else DRAIN_WITH_PORTS_MS if has_ports else 0
+    drain_ms = stop.drain if stop.drain is not None else core.DRAIN_WITH_PORTS_MS if has_ports else 0
     return core.Stop(drain_ms=drain_ms, **_stated(signal=stop.signal, grace_ms=stop.grace))
 
 

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+SETTING = "--set"
+"""The source of what the command line lays over the files."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:

@@ -16,7 +16,7 @@ from pathlib import Path
 import yaml
 
 from orchctl.spec.codes import Code
-from orchctl.spec.nodes import Mapping, Node, Origin, Scalar, Sequence, Source, find, literal
+from orchctl.spec.nodes import SETTING, Mapping, Node, Origin, Scalar, Sequence, Source, find, literal
 from orchctl.spec.overlay import merge
 from orchctl.spec.problems import did_you_mean, reject
 
@@ -41,7 +41,7 @@ def parse_setting(text: str, directory: Path) -> Setting:
     path = _path(left[match.end() if match else 0 :])
     # The command line is not repeated in messages where it may hold what nobody else should read.
     shown = text if path and path[0] not in ("env", "files") else f"{left}=***"
-    origin = Origin(Source("--set", (shown,), directory), 1, 1)
+    origin = Origin(Source(SETTING, (shown,), directory), 1, 1)
     if not equals or not path:
         reject(
             Code.SET,

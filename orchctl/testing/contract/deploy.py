@@ -96,10 +96,10 @@ class DeployContract:
 
     def test_a_removed_variable_is_really_removed(self, world: World, driver: Driver) -> None:
         service = world.service()
-        driver.deploy(replace(service, env={**service.env, "EXTRA": "1"}))
-        assert all("EXTRA" in env for env in world.truth("web").running.values())
+        driver.deploy(replace(service, env={**service.env, "extra.name-1": "1"}))
+        assert all("extra.name-1" in env for env in world.truth("web").running.values())
         driver.deploy(service)
-        assert not any("EXTRA" in env for env in world.truth("web").running.values())
+        assert not any("extra.name-1" in env for env in world.truth("web").running.values())
         assert driver.plan(service).plan.is_empty
 
     def test_a_removed_port_is_really_removed(self, world: World, driver: Driver) -> None:

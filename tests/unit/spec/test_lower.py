@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from orchctl.core import service as core
+from orchctl.core.service import DRAIN_WITH_PORTS_MS
 from orchctl.core.units import format_duration
 from orchctl.spec.fields import leaves
-from orchctl.spec.lower import DRAIN_WITH_PORTS_MS
-from tests.unit.spec.support import service
+from tests.unit.spec.support import problems, service
 
 HEAD = "name: web\nimage: web:1\n"
 PORTS = HEAD + "ports: [{name: http, port: 80}]\n"
@@ -167,3 +167,14 @@ def test_the_documented_default_is_the_real_one(path: str, default: str) -> None
     stated = re.search(r"Default (\S+?)\.?$", text)
     assert stated is not None
     assert stated[1] == default
+
+
+@pytest.mark.parametrize("name", ["discovery.type", "A-B", "_x", ".hidden"])
+def test_programs_that_are_configured_by_odd_names_can_be(name: str, tmp_path: Path) -> None:
+    assert service(f"name: web\nimage: a/web:1\nenv: {{{name}: one}}\n", tmp_path).env == {name: "one"}
+
+
+@pytest.mark.parametrize("name", [".", "..", "..a", "9a", "a b", "a=b", "a/b", "a$", "é"])
+def test_what_no_backend_takes_as_a_variable_is_refused(name: str, tmp_path: Path) -> None:
+    [problem] = problems(f'name: web\nimage: a/web:1\nenv: {{"{name}": one}}\n', tmp_path)
+    assert problem.code == "E0223"
