@@ -149,7 +149,9 @@ class Talk:
         typer.Option("--progress", help="What is shown while waiting; json: stderr has one document a line."),
     ] = "auto"
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the traceback of a bug.")] = False
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Say more: what a plan leaves to defaults, the traceback of a bug.")
+    ] = False
 
 
 @dataclass(frozen=True)

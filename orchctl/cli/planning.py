@@ -27,7 +27,7 @@ def show_plans(terminal: Terminal, plans: Sequence[Plan]) -> None:
     elif terminal.output == "name":
         terminal.names(p.service.name for p in plans if not p.is_empty)
     else:
-        blocks = ["\n".join(plan_lines(p, colour=terminal.colour_out)) for p in plans]
+        blocks = ["\n".join(plan_lines(p, colour=terminal.colour_out, verbose=terminal.verbose)) for p in plans]
         terminal.print("\n\n".join(blocks) + "\n")
 
 

@@ -12,7 +12,19 @@ from dataclasses import replace
 from typing import Any
 
 from orchctl.core.codec import canonical_json, to_plain
-from orchctl.core.service import File, Health, Port, Probe, ProbeKind, SecretRef, Service, Stop, Volume, VolumeKind
+from orchctl.core.service import (
+    DRAIN_WITH_PORTS_MS,
+    File,
+    Health,
+    Port,
+    Probe,
+    ProbeKind,
+    SecretRef,
+    Service,
+    Stop,
+    Volume,
+    VolumeKind,
+)
 from orchctl.core.units import format_bytes, format_cpu, format_duration
 
 Document = dict[str, Any]
@@ -136,6 +148,19 @@ def rollout_document(service: Service) -> Document:
 
 def stop_document(stop: Stop) -> Document:
     return {"signal": stop.signal, "grace": format_duration(stop.grace_ms), "drain": format_duration(stop.drain_ms)}
+
+
+def defaults_of(service: Service) -> Document:
+    """Of ``document_of(service)`` what would stand there if nobody had written it. Which ports, files and checks a service has
+    was written; how they are otherwise may not have been."""
+    stop = Stop(drain_ms=DRAIN_WITH_PORTS_MS if service.ports else 0)
+    defaults = document_of(Service(name=service.name, namespace=service.namespace, stop=stop))
+    port = port_document(Port(name="", port=0))
+    defaults["ports"] = {p.name: {k: port[k] for k in ("protocol", "expose")} for p in service.ports}
+    defaults["files"] = {path: {"mode": File().mode} for path in service.files}
+    ready, live = (p and Probe(kind=p.kind) for p in (service.health.ready, service.health.live))
+    defaults["health"] = health_document(Health(ready=ready, live=live))
+    return drop_empty(defaults)
 
 
 def drop_empty(value: Document) -> Document:

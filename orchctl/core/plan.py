@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -29,13 +29,15 @@ class Policy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One field, in the spec's words. ``restarts``: instances are replaced because of it."""
+    """One field, in the spec's words. ``restarts``: instances are replaced because of it. ``lines``: of a file's content, as
+    in a unified diff; () = not known, or no text. They come from the records, and two changes are the same without them."""
 
     path: str
     op: Op
     before: Any = None
     after: Any = None
     restarts: bool = False
+    lines: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

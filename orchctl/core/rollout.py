@@ -153,6 +153,8 @@ class EventKind(StrEnum):
     """A look at the service; ``progress`` is set."""
     WAITING = "waiting"
     """Somebody else holds the lease, or the backend is waiting for something."""
+    WARNING = "warning"
+    """Something of the spec is not carried out as written."""
     PROBLEM = "problem"
     """A failure was classified, or a read failed and is tried again."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from orchctl.core.plan import Policy
 from orchctl.core.revision import RevisionStatus
-from orchctl.core.rollout import Outcome, OutcomeState
+from orchctl.core.rollout import EventKind, Outcome, OutcomeState
 from orchctl.core.service import Service
 from orchctl.engine import build_order, callers, evidence
 from orchctl.engine.lease import Lease
@@ -34,6 +35,7 @@ def deploy(session: Session, service: Service, options: DeployOptions, *, before
     ``before``: a plan made just now, which saves the first look.
     """
     before = before or plan_asked(session, service, options)
+    tell_warnings(session, before)
     refuse_older_build(before, options)
     if is_done(before, options):
         _refuse_stale(before, options)
@@ -47,6 +49,13 @@ def deploy(session: Session, service: Service, options: DeployOptions, *, before
             return stands(session, planned, options.limits, lease=op.lease)
         outcome = _roll_out(op, planned, options)
         return op.publisher.after(outcome) if options.limits.wait else outcome
+
+
+def tell_warnings(session: Session, planned: Planned) -> None:
+    """What the plan says about this service; who deploys without looking at it first must not miss it."""
+    for issue in planned.plan.issues:
+        if issue.policy is Policy.WARN:
+            session.tell(EventKind.WARNING, planned.plan.service.name, f"{issue.path}: {issue.message}")
 
 
 def is_done(planned: Planned, options: DeployOptions) -> bool:

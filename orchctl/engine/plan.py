@@ -13,6 +13,7 @@ from orchctl.core.backend import Live, Secrets
 from orchctl.core.capability import refuse
 from orchctl.core.diff import diff
 from orchctl.core.document import spec_hash, template_hash
+from orchctl.core.file_lines import with_lines
 from orchctl.core.plan import Change, Issue, Op, Plan
 from orchctl.core.revision import Recorded, RevisionStatus
 from orchctl.core.service import SecretRef, Service
@@ -139,7 +140,7 @@ def plan_against(
     sized = pinned.sized(replicas)
     hashed = template_hash(pinned, backend.name)
     changes = diff(live.document if live else {}, backend.project(sized.on_backend()), restarts=backend.restarts)
-    changes += _hidden(live, changes, hashed)
+    changes = with_lines((*changes, *_hidden(live, changes, hashed)), sized, (r.revision.service for r in records))
     starts = live is None or live.template_hash != hashed or live.replicas < replicas
     calls = callers.look(session, sized, live, records, starts=starts)
     beside = (*calls.changes, *registration_changes(written, records))

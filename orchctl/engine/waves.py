@@ -12,7 +12,7 @@ from graphlib import CycleError, TopologicalSorter
 from orchctl.core import stores
 from orchctl.core.rollout import Outcome, OutcomeState
 from orchctl.core.service import Service
-from orchctl.engine.deploy import deploy, is_done, refuse_older_build
+from orchctl.engine.deploy import deploy, is_done, refuse_older_build, tell_warnings
 from orchctl.engine.plan import Planned, one_namespace, plan_services
 from orchctl.engine.refresh import refreshed
 from orchctl.engine.rollout import DeployOptions
@@ -174,6 +174,7 @@ def _ready(session: Session, planned: Mapping[str, Planned], options: DeployOpti
 
 
 def _unchanged(session: Session, planned: Planned) -> Outcome:
+    tell_warnings(session, planned)
     return Outcome(
         service=planned.plan.service.name,
         state=OutcomeState.UNCHANGED,

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -209,6 +210,14 @@ def test_values_cannot_leave_their_cell() -> None:
     assert len(rows) == 1
     assert rows[0].count("|") == 6
     assert not set("`<>@[]*") & set(re.sub(r"</?code>|&#\d+;", "", rows[0]))
+
+
+def test_lines_of_a_file_are_in_the_comment_and_cannot_leave_it() -> None:
+    change = Change(path="files[/a].content", op=Op.UPDATE, before="x", after="y", lines=("-</pre> <b>", "+``` @you"))
+    text = comment([replace(_plan("web"), changes=(change,))])
+    assert "<pre>\n-&#60;&#47;pre&#62; &#60;b&#62;\n+".replace("&#47;", "/") in text.replace("&#43;", "+")
+    assert not set("`@") & set(text)
+    assert text.count("</pre>") == 1
 
 
 def test_comment_fits_and_says_when_it_is_cut() -> None:

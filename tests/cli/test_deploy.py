@@ -42,6 +42,18 @@ def test_second_deploy_writes_nothing(cli: CommandLine) -> None:
     assert cli.cluster.writes == writes
 
 
+def test_a_deploy_tells_the_warnings_of_its_plan(cli: CommandLine) -> None:
+    warning = "web: warning: user: the fake cluster runs nothing, so it runs it as nobody\n"
+    cli.write("orch.yaml", WEB + "user: app\n")
+    assert cli("deploy").err.count(warning) == 1
+    assert cli("deploy").err.count(warning) == 1  # unchanged
+    cli.write("orch.yaml", CHAIN.replace("behaviour: crash", "behaviour: good").replace("needs", "user: app, needs"))
+    first, second = cli("deploy"), cli("deploy")
+    for err in (first.err, second.err):
+        assert err.count(warning) == 1, err
+        assert err.count(warning.replace("web:", "api:", 1)) == 1, err
+
+
 def test_failed_deploy_shows_cause_and_evidence_and_exits_8(cli: CommandLine) -> None:
     cli.deploy()
     cli.write("orch.yaml", BAD)

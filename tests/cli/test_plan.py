@@ -35,6 +35,55 @@ def test_new_service_lists_what_will_be(cli: CommandLine) -> None:
     assert result.out.endswith("  new service with 2 replicas\n")
 
 
+def test_a_new_service_is_shown_as_written(cli: CommandLine) -> None:
+    written = "files: {/etc/web.conf: {content: a}}\nhealth: {ready: {http: {path: /ok, port: http}, interval: 3s}}\n"
+    cli.write("orch.yaml", WEB.replace("min_ready: 0s", "max_surge: 2").replace("60s", "5m") + written)
+    shown = [line.split(":")[0] for line in cli("plan").out.splitlines() if line.startswith("  + ")]
+    assert {"  + ports.http.port", "  + rollout.max_surge", "  + health.ready.interval", "  + env.GREETING"} <= {*shown}
+    assert not {"  + rollout.deadline", "  + stop.signal", "  + restart", "  + ports.http.expose"} & {*shown}
+    assert not {"  + health.ready.failures", "  + health.start.deadline", "  + files[/etc/web.conf].mode"} & {*shown}
+    assert any(line.endswith(" more as by default (-v shows them)") for line in shown)
+
+
+def test_verbose_shows_the_defaults_of_a_new_service_too(cli: CommandLine) -> None:
+    cli.write("orch.yaml", WEB)
+    out = cli("plan", "-v").out
+    assert "  + rollout.on_failure: rollback\n" in out
+    assert "by default" not in out
+
+
+def test_what_goes_back_to_a_default_is_shown(cli: CommandLine) -> None:
+    cli.deploy()
+    cli.write("orch.yaml", WEB.replace(", deadline: 60s", ""))
+    assert "  ~ rollout.deadline: 1m -> 5m\n" in cli("plan").out
+
+
+def test_the_lines_of_a_file_that_change_are_shown(cli: CommandLine) -> None:
+    cli.write("web.conf", "a = 1\nb = 2\nc = 3\nd = 4\n")
+    cli.deploy(WEB + "files: {/etc/web.conf: {source: web.conf}}\n")
+    cli.write("web.conf", "a = 1\nb = \x1b[31m\nc = 3\nd = 4\n")
+    lines = cli("plan").out.splitlines()
+    at = next(i for i, line in enumerate(lines) if "files[/etc/web.conf].content: sha256:" in line)
+    assert lines[at + 1 : at + 6] == [
+        "      @@ -1,3 +1,3 @@",
+        "       a = 1",
+        "      -b = 2",
+        r"      +b = \x1b[31m",
+        "       c = 3",
+    ]
+    assert json.loads(cli("plan", "-o", "json").out)["changes"][0]["lines"][2] == "-b = 2"
+
+
+def test_a_saved_plan_is_not_stale_for_want_of_lines(cli: CommandLine) -> None:
+    cli.deploy(WEB + "files: {/a: {content: one}}\n")
+    cli.write("orch.yaml", WEB + "files: {/a: {content: two}}\n")
+    assert cli("plan", "--out", "saved").code == 0
+    saved = json.loads((cli.directory / "saved").read_text())
+    del saved["plans"][0]["changes"][0]["lines"]
+    (cli.directory / "saved").write_text(json.dumps(saved))
+    assert cli("deploy", "--plan", "saved").code == 0
+
+
 def test_exit_code_says_whether_changes_are_pending(cli: CommandLine) -> None:
     cli.write("orch.yaml", WEB)
     assert cli("plan", "--exit-code").code == 3
@@ -69,6 +118,7 @@ def test_document_has_the_promised_fields(cli: CommandLine) -> None:
         "before": "one",
         "after": "two",
         "restarts": True,
+        "lines": [],
     }
     assert (document["service"], document["backend"], document["context"]) == ("web", "fake", "test")
     assert (document["issues"], document["empty"]) == ([], False)

@@ -46,7 +46,7 @@ def test_a_deploy_says_where_what_happens_and_how_it_ended(cli: CommandLine) -> 
 
 def test_every_kind_of_event_is_told(cli: CommandLine) -> None:
     cli.deploy()
-    cli.write("orch.yaml", BAD)
+    cli.write("orch.yaml", BAD + "user: app\n")
     seen = {d["event"] for d in lines(cli("deploy", "--progress", "json")) if d["kind"] == "Event"}
     cli.write("other.yaml", WEB.replace("name: web", "name: other"))
     _lock(cli)

@@ -28,6 +28,7 @@ def _parts(plan: Plan) -> Iterator[str]:
         yield "| | Field | Before | After | Restarts |\n| --- | --- | --- | --- | --- |\n"
         yield from map(_row, plan.changes)
         yield "\n"
+    yield from (_lines(change) for change in plan.changes if change.lines)
     for issue in plan.issues:
         yield f"- **{issue.policy.value}** {_code(issue.path)}: {markdown_text(issue.message)}\n"
     yield from (f"- {markdown_text(note)}\n" for note in plan.notes)
@@ -39,6 +40,11 @@ def _row(change: Change) -> str:
     after = "" if change.op is Op.REMOVE else _code(value_text(change.after))
     restarts = "restarts" if change.restarts else ""
     return f"| {markdown_text(_MARKS[change.op])} | {_code(change.path)} | {before} | {after} | {restarts} |\n"
+
+
+def _lines(change: Change) -> str:
+    """What changes in a file. In ``pre``, where Markdown reads nothing."""
+    return f"{_code(change.path)}\n<pre>\n" + "\n".join(map(markdown_text, change.lines)) + "\n</pre>\n\n"
 
 
 def _code(text: str) -> str:

@@ -132,6 +132,7 @@ _CHANGE = record(
         "before": anything("Its value now; null when there is none."),
         "after": anything("Its value then; null when there is none."),
         "restarts": flag("Instances are replaced because of it."),
+        "lines": nested(text("One line."), "Of a file's content, as in a unified diff; none: not known, or no text."),
     }
 )
 

@@ -143,6 +143,7 @@ def change_item(change: Change) -> Document:
         "before": to_plain(change.before),
         "after": to_plain(change.after),
         "restarts": change.restarts,
+        "lines": list(change.lines),
     }
 
 

@@ -16,7 +16,12 @@ from orchctl.engine.clock import Clock
 HEARTBEAT_MS = 30_000
 _TICK_S = 5.0
 
-_STYLES: dict[EventKind, Style] = {EventKind.PROBLEM: "error", EventKind.WAITING: "dim", EventKind.INSTANCE: "dim"}
+_STYLES: dict[EventKind, Style] = {
+    EventKind.PROBLEM: "error",
+    EventKind.WARNING: "warning",
+    EventKind.WAITING: "dim",
+    EventKind.INSTANCE: "dim",
+}
 
 
 class PlainLines:
@@ -40,7 +45,7 @@ class PlainLines:
             told.latest = event
             if event.kind is not EventKind.PROGRESS and event.text != told.text:
                 told.text, told.spoke_at_ms = event.text, event.at_ms
-                self._tell(event.service, f"{event.service}: {event.text}", _STYLES.get(event.kind))
+                self._tell(event.service, f"{event.service}: {words_of(event)}", _STYLES.get(event.kind))
 
     def stop(self) -> None:
         self._done.set()
@@ -62,6 +67,11 @@ class PlainLines:
     def _beat(self) -> None:
         while not self._done.wait(_TICK_S):
             self.tick(int((self._clock.now() - self._started) * 1000))
+
+
+def words_of(event: Event) -> str:
+    """Its text, with the word that tells a warning from news where there is no colour."""
+    return f"warning: {event.text}" if event.kind is EventKind.WARNING else event.text
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from rich.live import Live
 from rich.text import Text
 
 from orchctl.cli.terminal import Terminal
-from orchctl.cli.views.events import ready_words, seconds
+from orchctl.cli.views.events import ready_words, seconds, words_of
 from orchctl.cli.views.sanitise import sanitise
 from orchctl.core.rollout import Event, EventKind, Instance, InstanceState, Progress
 from orchctl.engine.clock import Clock
@@ -15,6 +15,9 @@ from orchctl.engine.clock import Clock
 _LINES_A_SERVICE = 4
 _DOTS = 60
 _FRAMES_A_SECOND = 8
+
+_STAYS = {EventKind.PROBLEM: "red", EventKind.WARNING: "yellow"}
+"""What is written above the blocks, and stays there."""
 
 _DOT = {
     InstanceState.PENDING: ("○", "dim"),
@@ -62,8 +65,8 @@ class LiveView:
     def show(self, event: Event) -> None:
         block = self._services.setdefault(event.service, _Block())
         block.take(event)
-        if event.kind is EventKind.PROBLEM:
-            self._console.print(Text(sanitise(f"{event.service}: {event.text}"), style="red"))
+        if style := _STAYS.get(event.kind):
+            self._console.print(Text(sanitise(f"{event.service}: {words_of(event)}"), style=style))
 
     def stop(self) -> None:
         self._live.stop()

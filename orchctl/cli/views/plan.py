@@ -13,14 +13,27 @@ _MARKS: dict[Op, tuple[str, Style]] = {Op.ADD: ("+", "add"), Op.UPDATE: ("~", "u
 _LONGEST_VALUE = 200
 
 
-def plan_lines(plan: Plan, *, colour: bool) -> list[str]:
-    """Head, one line for each change, issues, notes, summary."""
+def plan_lines(plan: Plan, *, colour: bool, verbose: bool = False) -> list[str]:
+    """Head, one line for each change, issues, notes, summary. Of a new service only what is not as by default, unless
+    ``verbose``."""
     name = sanitise(f"{plan.service.name} (namespace {plan.service.namespace}, {plan.backend}, context {plan.context})")
     lines = [paint(name, "bold", colour=colour)]
-    lines += [_change(change, colour=colour) for change in plan.changes]
+    shown = plan.changes if verbose or plan.expect else _not_by_default(plan)
+    for change in shown:
+        lines += [_change(change, colour=colour), *_file_lines(change, colour=colour)]
+    if left := len(plan.changes) - len(shown):
+        lines.append(paint(f"  + {left} more as by default (-v shows them)", "dim", colour=colour))
     lines += issue_lines(plan.issues, colour=colour)
     lines += [f"  {sanitise(note)}" for note in plan.notes]
     return [*lines, sanitise(f"  {summary(plan)}")]
+
+
+def _not_by_default(plan: Plan) -> list[Change]:
+    from orchctl.core.diff import diff  # for plans only, as below
+    from orchctl.core.document import defaults_of
+
+    by_default = {c.path: c.after for c in diff({}, defaults_of(plan.service), restarts=lambda _: False)}
+    return [c for c in plan.changes if c.path not in by_default or by_default[c.path] != c.after]
 
 
 def issue_lines(issues: Sequence[Issue], *, colour: bool) -> list[str]:
@@ -54,6 +67,11 @@ def _change(change: Change, *, colour: bool) -> str:
     restarts = paint("  (restarts)", "warning", colour=colour) if change.restarts else ""
     line = paint(f"{mark} {sanitise(change.path)}: {values[change.op]()}", style, colour=colour)
     return f"  {line}{restarts}"
+
+
+def _file_lines(change: Change, *, colour: bool) -> list[str]:
+    styles: dict[str, Style] = {"+": "add", "-": "remove"}
+    return [f"      {paint(sanitise(line), styles.get(line[:1], 'dim'), colour=colour)}" for line in change.lines]
 
 
 def value_text(value: Any) -> str:
