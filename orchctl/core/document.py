@@ -8,7 +8,6 @@ Absent means "not stated".
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from orchctl.core.codec import canonical_json, to_plain
@@ -186,17 +185,10 @@ def put(document: Document, path: Sequence[str], value: Any) -> None:
 
 def template_hash(service: Service, backend: str) -> str:
     """16 hex digits over everything that decides what one instance runs on ``backend``."""
-    plain = {k: v for k, v in to_plain(_with_effect(service)).items() if k not in NOT_TEMPLATE}
+    plain = {k: v for k, v in to_plain(service.on_backend()).items() if k not in NOT_TEMPLATE}
     if options := service.options(backend):
         plain["options"] = to_plain(options)
     return _digest(plain)
-
-
-def _with_effect(service: Service) -> Service:
-    """Without the deadline of checks where there is no check: it decides nothing, and documents do not show it."""
-    if service.health.ready or service.health.live:
-        return service
-    return replace(service, health=Health())
 
 
 def spec_hash(service: Service) -> str:

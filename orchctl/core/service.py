@@ -276,8 +276,10 @@ class Service:
 
     def on_backend(self) -> Service:
         """What a backend is told: without what orchctl carries out beside it. Even a note would not do: Marathon
-        replaces every instance for a changed label."""
-        return replace(self, allow=None, register=None)
+        replaces every instance for a changed label. And without the deadline of checks where there is no check: it decides
+        nothing, documents do not show it, and so it must not differ on the wire either."""
+        health = self.health if self.health.ready or self.health.live else Health()
+        return replace(self, allow=None, register=None, health=health)
 
     def secret_refs(self) -> list[tuple[str, SecretRef]]:
         """Every (path in the spec, reference) of variables and files."""

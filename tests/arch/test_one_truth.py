@@ -188,3 +188,12 @@ def test_plan_hash_wire_and_document_agree(name: str, pair: tuple[Service, Servi
     if name != "fake":
         rendered = canonical_json(to_plain(tuple(backend.render(after.on_backend()))))
         assert rendered.count(other) >= 1, "the wire carries the hash of the plan"
+
+
+@pytest.mark.parametrize("name", list(BACKENDS))
+def test_the_deadline_of_checks_that_are_not_there_is_told_to_nobody(name: str) -> None:
+    backend = BACKENDS[name]
+    before = fitted(backend, Service(name="web", namespace="shop", image="x/web:1", command=("run",), replicas=1))
+    after = replace(before, health=Health(start_deadline_ms=1_000))
+    assert planned(backend, before, after).is_empty
+    assert natively(backend, before) == natively(backend, after)
