@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from orchctl.core.backend import Live
-from orchctl.core.revision import Recorded
+from orchctl.core.revision import Recorded, RevisionStatus
 from orchctl.core.rollout import Handle
 from orchctl.core.service import Service
 from orchctl.engine.operation import Operation
@@ -21,9 +23,17 @@ def owned(live: Live | None, name: str, namespace: str) -> Live:
     return live
 
 
-def service_of(current: Recorded | None, namespace: str, name: str) -> Service:
-    """What the newest record says; the defaults when every record is lost."""
-    return current.revision.service if current else Service(name=name, namespace=namespace)
+def live_record(live: Live, records: Sequence[Recorded]) -> Recorded | None:
+    """The newest record of the definition that stands there, rather a good one: the bounds, checks and deadline of a revision
+    that never arrived are not those of what runs. The newest where none is of it."""
+    same = [r for r in records if r.revision.template_hash == live.template_hash]
+    good = [r for r in same if r.status is not RevisionStatus.FAILED]
+    return next(iter((*good, *same, *records)), None)
+
+
+def service_of(running: Recorded | None, namespace: str, name: str) -> Service:
+    """What the record says; the defaults when every record is lost."""
+    return running.revision.service if running else Service(name=name, namespace=namespace)
 
 
 def handle_of(op: Operation, live: Live, replicas: int) -> Handle:

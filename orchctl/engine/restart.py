@@ -9,7 +9,7 @@ from orchctl.core.revision import Recorded
 from orchctl.core.rollout import Handle, Outcome, OutcomeState
 from orchctl.core.service import Service
 from orchctl.engine.converge import converge
-from orchctl.engine.current import handle_of, owned, service_of
+from orchctl.engine.current import handle_of, live_record, owned, service_of
 from orchctl.engine.evidence import not_ready
 from orchctl.engine.operation import Limits, Operation, operation, quietly
 from orchctl.engine.sending import Write, send, version_of
@@ -30,7 +30,8 @@ def restart(session: Session, namespace: str, name: str, limits: Limits) -> Outc
         live = owned(op.live(), name, namespace)
         records = op.records.newest_first()
         current = records[0] if records else None
-        service, number = service_of(current, namespace, name), current.revision.number if current else 0
+        running = live_record(live, records)
+        service, number = service_of(running, namespace, name), running.revision.number if running else 0
         if begun := _under_way(op, live, current, service):
             op.step("adopt", f"the restart of {begun} was not watched to its end; waiting for it")
             handle = handle_of(op, live, live.replicas)

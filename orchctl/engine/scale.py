@@ -10,7 +10,7 @@ from orchctl.core.revision import Recorded
 from orchctl.core.rollout import Outcome, OutcomeState
 from orchctl.core.service import Service
 from orchctl.engine.converge import converge, send_count
-from orchctl.engine.current import handle_of, owned, service_of
+from orchctl.engine.current import handle_of, live_record, owned, service_of
 from orchctl.engine.evidence import not_ready
 from orchctl.engine.operation import Limits, Operation, operation, quietly
 from orchctl.engine.session import Session
@@ -49,14 +49,15 @@ def scale(session: Session, namespace: str, name: str, target: ScaleTarget, limi
         live = owned(op.live(), name, namespace)
         records = op.records.newest_first()
         current = records[0] if records else None
-        service = service_of(current, namespace, name)
+        running = live_record(live, records)
+        service, number = service_of(running, namespace, name), running.revision.number if running else 0
         wanted = _bounded(target.of(live.replicas), service)
         noted = wanted == live.replicas and current is not None and _is_noted(current, wanted)
-        if noted and current is not None and _stands(op, live, service):
+        if noted and _stands(op, live, service):
             unchanged = Outcome(
                 service=name,
                 state=OutcomeState.UNCHANGED,
-                revision=current.revision.number,
+                revision=number,
                 duration_ms=session.elapsed_ms(),
                 details={"replicas": wanted},
             )
@@ -65,11 +66,10 @@ def scale(session: Session, namespace: str, name: str, target: ScaleTarget, limi
         if not noted:
             _note(op, current, wanted)
         if not limits.wait:
-            return _done(session, name, OutcomeState.IN_PROGRESS, current, live.replicas, wanted)
+            return _done(session, name, OutcomeState.IN_PROGRESS, number, live.replicas, wanted)
         waited = converge(op, handle, service, handle.replicas, give_up_at=op.give_up_at)
         if waited.verdict.state is State.GOOD:
-            return op.publisher.after(_done(session, name, OutcomeState.CONVERGED, current, live.replicas, wanted))
-        number = current.revision.number if current else 0
+            return op.publisher.after(_done(session, name, OutcomeState.CONVERGED, number, live.replicas, wanted))
         text = f"scaled to {wanted}, but not all instances became ready"
         return op.publisher.after(not_ready(session, service, number, waited, text))
 
@@ -102,13 +102,11 @@ def _note(op: Operation, current: Recorded | None, wanted: int) -> None:
     quietly(lambda: op.records.note_scale(current, wanted, by), op, "the count was not noted in the record")
 
 
-def _done(
-    session: Session, name: str, state: OutcomeState, current: Recorded | None, before: int, wanted: int
-) -> Outcome:
+def _done(session: Session, name: str, state: OutcomeState, number: int, before: int, wanted: int) -> Outcome:
     return Outcome(
         service=name,
         state=state,
-        revision=current.revision.number if current else 0,
+        revision=number,
         duration_ms=session.elapsed_ms(),
         details={"replicas_before": before, "replicas": wanted},
     )

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from tests.cli.harness import CommandLine
+from orchctl.testing.fake_cluster import Fault, FaultKind
+from tests.cli.harness import WEB, CommandLine
 
 
 def test_absolute_count(cli: CommandLine) -> None:
@@ -62,3 +63,20 @@ def test_nonsense_is_a_usage_error(cli: CommandLine, argument: str) -> None:
 
 def test_a_service_named_twice_is_a_usage_error(cli: CommandLine) -> None:
     assert cli("scale", "web=1", "web=2").err == "error[E0100]: service 'web' is named twice\n"
+
+
+@pytest.mark.parametrize("verb", ["scale", "restart"])
+def test_it_goes_by_what_runs_and_not_by_a_revision_that_never_arrived(cli: CommandLine, verb: str) -> None:
+    bounded = WEB.replace("replicas: 2", "scale: {min: 1, max: 4}")
+    cli.deploy(bounded)
+    cli.write("orch.yaml", bounded.replace("max: 4", "max: 9").replace('"one"', '"two"'))
+    cli.cluster.set_fault(Fault(FaultKind.UNREACHABLE, at=0, times=1000, only="apply"))
+    assert cli("deploy").code == 9
+    cli.cluster.set_fault(None)
+    assert json.loads(cli("history", "web", "-o", "json").out)["items"][0]["number"] == 2
+    if verb == "scale":
+        refused = cli("scale", "web=8")
+        assert (refused.code, "outside its bounds 1..4" in refused.err) == (2, True), refused.err
+        assert "revision 1" in cli("scale", "web=3").err
+    else:
+        assert "converged, revision 1" in cli("restart", "web").err
